@@ -1,0 +1,206 @@
+"""The command `instructflow`. Exit codes: 0 done, 1 the data failed a gate or a check, 2 usage or params."""
+
+import json
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from flows.server import DEFAULT_PORT, serve_ui, use_server
+from tasks.core.errors import GateError, ParamsError, SourceError
+from tasks.core.params import Source, load_params
+from tasks.core.project import find_project
+from tasks.core.report import Report
+
+app = typer.Typer(
+    help="Raw instruction data in, a release one can trust out.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+annotate = typer.Typer(help="Exchange rows with annotation tools.", no_args_is_help=True)
+app.add_typer(annotate, name="annotate")
+
+ParamsOption = Annotated[Path | None, typer.Option("--params", help="a params file: makes a free build, with --data")]
+DataOption = Annotated[Path | None, typer.Option("--data", help="the data folder (default: data/ of the project)")]
+JsonOption = Annotated[bool, typer.Option("--json", help="print JSON instead of a table")]
+
+
+@app.command()
+def build(
+    params: ParamsOption = None,
+    data: DataOption = None,
+    only: Annotated[str | None, typer.Option(help="run this step alone")] = None,
+    force: Annotated[bool, typer.Option(help="run what is up to date too")] = False,
+    train: Annotated[bool, typer.Option("--train/--no-train", help="train and judge the model too")] = True,
+    runner: Annotated[str, typer.Option(help="where shards run: one, processes, threads or ray")] = "processes",
+    as_json: JsonOption = False,
+) -> None:
+    """Build a release (and the model) from the sources; only what is stale runs."""
+    project = find_project(Path.cwd())
+    if (params is None) != (data is None):
+        raise ParamsError("--params and --data: a free build needs both; a build of the project needs neither")
+    chosen = load_params(params) if params else None
+    folder = data.resolve() if data else project / "data"
+    if chosen is None and not force and not only and not _anything_stale(project, train):
+        Console(stderr=True).print("Everything is up to date.")
+    else:
+        address = use_server(project)
+        from flows.build import build_dataset
+
+        flow_data = str(folder) if chosen else None
+        build_dataset(chosen, flow_data, only, force, train, runner)  # type: ignore[arg-type]
+        address = address or "run `make ui` (http://127.0.0.1:4200)"
+        Console(stderr=True).print(f"Prefect UI: {address}")
+    if not only:
+        show_funnel(folder, as_json)
+
+
+def _anything_stale(project: Path, train: bool) -> bool:
+    from flows.build import stale_stages
+
+    return bool(stale_stages(project, train))
+
+
+def show_funnel(data: Path, as_json: bool) -> None:
+    """Print rows in and out per step, then where the release and the report are."""
+    reports = funnel(data)
+    if as_json:
+        typer.echo(json.dumps([vars(report) for report in reports], ensure_ascii=False, indent=1))
+        return
+    table = Table("step", "rows in", "dropped", "merged", "created", "rows out", title="Funnel")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for report in reports:
+        n = {action: sum(report.ledger.get(action, {}).values()) for action in ("drop", "merge", "create")}
+        table.add_row(report.step, str(report.rows_in), *(str(v) for v in n.values()), str(report.rows_out))
+    console = Console()
+    console.print(table)
+    console.print(
+        f"Release: {data / 'release'}", f"Report:  {data / 'report' / 'index.html'}", sep="\n", highlight=False
+    )
+
+
+def funnel(data: Path) -> list[Report]:
+    """The reports of the steps that leave examples, in DAG order; ingest and clean summed over their sources."""
+    reports = []
+    for step in ("ingest", "clean", "dedup", "decontaminate", "classify", "score", "split", "augment"):
+        found = sorted((data / step).glob("report.json" if (data / step / "report.json").exists() else "*/report.json"))
+        if found:
+            reports.append(_summed(step, [Report.read(path.parent) for path in found]))
+    return reports
+
+
+def _summed(step: str, reports: list[Report]) -> Report:
+    ledger: dict[str, dict[str, int]] = {}
+    for report in reports:
+        for action, reasons in report.ledger.items():
+            for reason, n in reasons.items():
+                of_action = ledger.setdefault(action, {})
+                of_action[reason] = of_action.get(reason, 0) + n
+    return Report(step, sum(r.rows_in or 0 for r in reports), sum(r.rows_out or 0 for r in reports), ledger)
+
+
+@app.command()
+def ui(port: Annotated[int, typer.Option(envvar="PORT", help="where the UI listens")] = DEFAULT_PORT) -> None:
+    """Run the Prefect server and its UI over the history of this project."""
+    raise typer.Exit(serve_ui(find_project(Path.cwd()), port))
+
+
+@app.command()
+def train(data: DataOption = None, params: ParamsOption = None) -> None:
+    """Train, evaluate and measure the lift on the release that is there."""
+    project = find_project(Path.cwd())
+    use_server(project)
+    from flows.train import train_model
+
+    train_model(load_params(params) if params else None, str(data.resolve()) if data else None)
+
+
+@annotate.command("export")
+def annotate_export(target: Annotated[Path, typer.Argument(help="folder to write")], data: DataOption = None) -> None:
+    """Write the rows that people should look at first, for Doccano and Prodigy."""
+    project = find_project(Path.cwd())
+    use_server(project)
+    from flows.annotate import export_for_annotation
+
+    export_for_annotation(str(target.resolve()), str(data.resolve()) if data else None)
+
+
+@annotate.command("import")
+def annotate_import(file: Annotated[Path, typer.Argument(help="what the annotation tool exported")]) -> None:
+    """Check a tool's export and copy it to annotations/, where the next build reads it."""
+    project = find_project(Path.cwd())
+    use_server(project)
+    from flows.annotate import import_from_annotation
+
+    import_from_annotation(str(file.resolve()))
+
+
+@app.command()
+def serve(
+    cron: Annotated[str | None, typer.Option(help="when to build; default: serve.cron of params.yaml")] = None,
+) -> None:
+    """Register the schedule and run it until stopped."""
+    project = find_project(Path.cwd())
+    from flows.serve import serve_schedules
+
+    serve_schedules(project, cron)
+
+
+@app.command()
+def explain(id: str, data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Tell the life of one row, also of one that was dropped; ID may be cut to its first 6 characters or more."""
+    from tasks.core.explain import explain as life_of
+    from tasks.core.explain import render
+
+    life = life_of(data or find_project(Path.cwd()) / "data", id)
+    typer.echo(json.dumps(life, ensure_ascii=False, indent=1) if as_json else render(life))
+
+
+@app.command()
+def check(files: list[Path], as_json: JsonOption = False) -> None:
+    """Sniff files: format, field map, first rows, and what would be rejected and why. Writes nothing."""
+    from tasks.ingest import check as sniff
+
+    results = {str(file): sniff(file, Source(path=str(file))) for file in files}
+    if as_json:
+        typer.echo(json.dumps(results, ensure_ascii=False, indent=1))
+    else:
+        for file, result in results.items():
+            typer.echo(f"{file}\n{json.dumps(result, ensure_ascii=False, indent=1)}")
+    if any(result["rejects"] for result in results.values()):
+        raise typer.Exit(1)
+
+
+@app.command()
+def generate(prompt: str, data: DataOption = None) -> None:
+    """Answer with the latest checkpoint."""
+    from tasks.train import generate as answer
+
+    folder = data or find_project(Path.cwd()) / "data"
+    typer.echo(answer(folder / "train" / "checkpoint", folder / "tokenize" / "tokenizer.json", prompt))
+
+
+def main() -> None:
+    """Run the command; turn our errors into one message and an exit code."""
+    sys.exit(_exit_code(lambda: app(standalone_mode=False)))
+
+
+def _exit_code(run: Callable[[], Any]) -> int:
+    import click
+
+    try:
+        result = run()
+    except (ParamsError, click.UsageError) as error:
+        message = error.format_message() if isinstance(error, click.UsageError) else str(error)
+        logging.getLogger("instructflow").error(message)
+        return 2
+    except (SourceError, GateError) as error:
+        logging.getLogger("instructflow").error(str(error))
+        return 1
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,70 @@
+"""DVC from inside a flow: is a stage stale, restore it from the run cache, record it. The only file that imports dvc.
+
+These are internal calls of DVC 3 (hence `dvc<4`); tests/test_doors.py holds them to what `dvc status` says.
+"""
+
+import subprocess
+from pathlib import Path
+
+from dvc.repo import Repo
+from dvc.stage import PipelineStage
+from dvc.stage.cache import RunCacheNotFoundError
+
+from tasks.core.errors import ParamsError
+
+
+class Versions:
+    """The stages of one project as DVC sees them. Only these calls hold DVC's lock, never the work between them."""
+
+    def __init__(self, project: Path) -> None:
+        self.repo = Repo(str(project))
+        self.stages: dict[str, PipelineStage] = {stage.addressing: stage for stage in self.repo.index.stages}
+
+    def is_stale(self, name: str) -> bool:
+        """Whether code, params, inputs or outputs of the stage differ from dvc.lock; ask just before its turn.
+
+        Raises ParamsError when dvc.yaml has no such stage.
+        """
+        if name not in self.stages:
+            raise ParamsError(f"dvc.yaml: no stage {name}; it has {', '.join(self.stages)}")
+        with self.repo.lock:
+            return bool(self.stages[name].status())
+
+    def restore(self, name: str) -> bool:
+        """Remove the stage's outputs and bring them back from the run cache; False when it never ran like this."""
+        stage = self.stages[name]
+        with self.repo.lock:
+            stage.remove_outs(ignore_remove=False, force=False)
+            try:
+                self.repo.stage_cache.restore(stage)
+            except RunCacheNotFoundError:
+                return False
+            self._save(stage)
+        return True
+
+    def record(self, name: str) -> None:
+        """Put the stage's outputs into the cache and its hashes into dvc.lock."""
+        with self.repo.lock:
+            self._save(self.stages[name])
+
+    def _save(self, stage: PipelineStage) -> None:
+        stage.save(run_cache=True)
+        stage.commit()
+        stage.dump(update_pipeline=False)
+
+    def has_remote(self) -> bool:
+        """Whether a default remote is configured."""
+        return bool(self.repo.config["core"].get("remote"))
+
+    def push(self) -> int:
+        """Push what dvc.lock names to the default remote; returns how many files went."""
+        return int(self.repo.push(run_cache=True) or 0)
+
+    def commit(self, message: str) -> bool:
+        """Commit dvc.lock with git; False when nothing changed."""
+        git = ["git", "-C", self.repo.root_dir]
+        subprocess.run([*git, "add", "dvc.lock"], check=True)
+        if subprocess.run([*git, "diff", "--cached", "--quiet", "--", "dvc.lock"], check=False).returncode == 0:
+            return False
+        subprocess.run([*git, "commit", "-q", "-m", message, "--", "dvc.lock"], check=True)
+        return True

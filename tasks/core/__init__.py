@@ -1,0 +1,1 @@
+"""What the steps share. Imports nothing of ours from above it."""

@@ -1,0 +1,306 @@
+"""Every setting of every step, with default, unit and bound: one section per step, named like it.
+
+`params.yaml` spells all of them out for the project; the file of a free build holds only what differs.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from tasks.core.errors import ParamsError
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+Ratio = Annotated[float, Field(ge=0, le=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+INSTRUCTION_TYPES: dict[str, tuple[str, str]] = {
+    "customer_service": ("a customer of a business asks for help and gets it", "顾客向商家求助，回答为其提供服务"),
+    "code_generation": ("write, fix, explain or test program code", "编写、修改、解释或测试程序代码"),
+    "copywriting": ("write a text meant to persuade or announce", "撰写用于宣传、推广或通知的文案"),
+    "knowledge_qa": ("a question about facts of the world", "关于客观知识的提问"),
+    "translation": ("put a text into another language", "把文本译成另一种语言"),
+    "summarization": ("say a given text in fewer words", "概括给定文本"),
+    "extraction": ("pull named things out of a given text", "从给定文本中提取信息"),
+    "classification": ("choose a label for a given text", "为给定文本选择类别"),
+    "rewriting": ("say a given text differently, same content", "改写给定文本，内容不变"),
+    "math": ("calculate or prove", "计算或证明"),
+    "reasoning": ("draw conclusions from what is given", "根据已知条件推理"),
+    "brainstorming": ("find many ideas", "提出多种想法"),
+    "role_play": ("answer as a given character", "以指定角色作答"),
+    "dialogue": ("everyday conversation over several turns", "多轮日常对话"),
+    "tool_use": ("answer with the help of given functions", "借助给定的工具或函数作答"),
+    "other": ("none of the others", "不属于以上任何一类"),
+}
+
+
+class Section(BaseModel):
+    """A frozen group of settings that accepts no unknown name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Format = Literal[
+    "auto", "alpaca", "sharegpt", "messages", "prompt_completion", "qa", "csv", "tsv", "parquet", "text", "chatterbot",
+    "humaneval", "dialog_sgd", "dialog_crosswoz", "seed_tasks", "preference", "doccano", "prodigy", "lighttag",
+    "huggingface",
+]  # fmt: skip
+
+
+class Source(Section):
+    """One input: a file, a folder or a package's data."""
+
+    path: str = Field("requirements.lock", description="a file or a folder; for a package source the lock file")
+    include: str = Field("*", description="which files, where path is a folder")
+    package: str | None = Field(None, description="a package's data, as package:path/in/package")
+    format: Format = Field("auto", description="the format of the rows; auto looks at the content")
+    columns: dict[str, str | int] = Field(default_factory=dict, description="field: column name or 0-based position")
+    header: Literal["auto", True, False] = Field("auto", description="whether a CSV or TSV begins with column names")
+    template: str | None = Field(None, description="a prompt made from columns, as in 'Translate into Chinese: {en}'")
+    family_key: str | None = Field(None, description="a column whose equal values make a family")
+    language: str = Field("auto", description="zh, en or another BCP 47 tag, where the source is in one language")
+    instruction_type: str | None = Field(None, description="the instruction type of all rows, where known")
+    human: bool = Field(False, description="written by people")
+    license: str | None = Field(None, description="SPDX id or the source's own words")
+    weight: float = Field(1.0, ge=0, description="sampling weight of its rows")
+    max_rows: int | None = Field(None, ge=1, description="keep the first n rows by id, for a quick look")
+
+    @model_validator(mode="after")
+    def _known_type(self) -> "Source":
+        if self.instruction_type is not None and self.instruction_type not in INSTRUCTION_TYPES:
+            raise ValueError(f"instruction_type {self.instruction_type!r} is none of {list(INSTRUCTION_TYPES)}")
+        return self
+
+
+class ExampleStep(Section):
+    """What every step that leaves examples has."""
+
+    rows_per_shard: int = Field(20_000, ge=1, description="most rows in one Parquet file")
+
+
+class IngestParams(ExampleStep):
+    """Read any format into Examples."""
+
+    max_record_bytes: int = Field(16_777_216, ge=1024, description="longest record, in bytes; a longer one is a reject")
+    max_reject_ratio: Ratio = Field(1.0, description="share of a source's records that may be rejects; 1 = any but all")
+
+
+class CleanParams(ExampleStep):
+    """Repair, redact and drop, with a ledger line for each change."""
+
+    encoding: bool = Field(True, description="repair mojibake (text decoded with the wrong table)")
+    html: bool = Field(True, description="take out HTML tags and entities outside code")
+    control: bool = Field(True, description="take out control, zero-width and bidi characters")
+    whitespace: bool = Field(True, description="trim lines and ends, at most two line breaks in a row, outside code")
+    special_tokens: bool = Field(True, description="take out leaked special tokens such as <|im_start|>")
+    pii: bool = Field(True, description="put typed placeholders for e-mail, phone, ID and bank card numbers, keys")
+    refusals: bool = Field(True, description="drop answers that refuse")
+    min_answer_units: int = Field(1, ge=0, description="shortest answer kept, in units")
+    max_units: int = Field(20_000, ge=1, description="longest conversation kept, in units")
+    max_repetition_ratio: Ratio = Field(0.3, description="largest share of an answer that repeats itself")
+    redaction_salt: str = Field("instructflow", description="salt of hashes of redacted values, for joining, no secret")
+
+
+class DedupParams(ExampleStep):
+    """Merge rows that repeat or nearly repeat one that stays."""
+
+    ngram: int = Field(3, ge=1, description="shingle size, in tokens (spaced words, single Han characters)")
+    threshold: float = Field(0.8, gt=0, le=1, description="Jaccard similarity from which a pair is merged")
+    prompt_threshold: float = Field(0.9, gt=0, le=1, description="Jaccard similarity of prompts that joins families")
+    bands: int = Field(16, ge=1, description="MinHash bands that find candidates")
+    band_rows: int = Field(3, ge=1, description="MinHashes in a band")
+    max_bucket: int = Field(50, ge=2, description="most rows of a bucket that are all compared with all")
+    max_family: int = Field(200, ge=2, description="rows of a family before it is joined again by stricter rules")
+    memory_limit_mb: int = Field(2048, ge=100, description="DuckDB's memory, in MB; beyond it spills to disk")
+    threads: int = Field(2, ge=1, description="DuckDB's threads; changes no byte of the result")
+
+
+class DecontaminateParams(ExampleStep):
+    """Find rows that overlap with benchmarks."""
+
+    benchmarks: dict[Name, Source] = Field(default_factory=dict, description="what must not be trained on, as sources")
+    action: Literal["drop", "flag"] = Field("drop", description="what happens to a row that overlaps")
+    ngram: int = Field(10, ge=2, description="n-gram size, in tokens (spaced words, single Han characters)")
+    threshold: float = Field(0.6, gt=0, le=1, description="share of an item's n-grams in a row that makes a hit")
+    memory_limit_mb: int = Field(2048, ge=100, description="DuckDB's memory, in MB; beyond it spills to disk")
+    threads: int = Field(2, ge=1, description="DuckDB's threads; changes no byte of the result")
+
+
+class TypeDefinition(Section):
+    """What an instruction type means, as annotators read it."""
+
+    en: str = Field(description="the definition in English")
+    zh: str = Field(description="the definition in Chinese")
+
+
+class ClassifyParams(ExampleStep):
+    """Give each row an instruction type."""
+
+    types: dict[str, TypeDefinition] = Field(
+        default_factory=lambda: {name: TypeDefinition(en=en, zh=zh) for name, (en, zh) in INSTRUCTION_TYPES.items()},
+        description="the instruction types and what they mean, in both languages",
+    )
+    min_confidence: Ratio = Field(0.3, description="a rule's confidence below which the type is other")
+
+    @model_validator(mode="after")
+    def _all_types(self) -> "ClassifyParams":
+        if set(self.types) != set(INSTRUCTION_TYPES):
+            raise ValueError(f"types must be exactly {list(INSTRUCTION_TYPES)}, got {list(self.types)}")
+        return self
+
+
+class ScoreParams(ExampleStep):
+    """Measure signals of quality without a model."""
+
+    min_score: Ratio = Field(0.0, description="lowest score kept; 0 keeps all")
+
+
+class SplitParams(ExampleStep):
+    """Share whole families out over train, val and test."""
+
+    seed: Seed = Field(0, description="seed of the order of families")
+    val_ratio: float = Field(0.1, ge=0, lt=1, description="share of rows in val")
+    test_ratio: float = Field(0.1, ge=0, lt=1, description="share of rows in test")
+
+    @model_validator(mode="after")
+    def _leaves_train(self) -> "SplitParams":
+        if self.val_ratio + self.test_ratio >= 1:
+            raise ValueError(f"val_ratio + test_ratio must be below 1, got {self.val_ratio + self.test_ratio}")
+        return self
+
+
+class AugmentParams(ExampleStep):
+    """Make new train examples from old ones."""
+
+    seed: Seed = Field(0, description="seed of every choice, per row")
+    entity: bool = Field(True, description="replace people, places and organisations by others")
+    entity_ratio: Ratio = Field(1.0, description="share of train rows that entity replacement tries")
+    child_weight: float = Field(0.5, ge=0, description="weight of a child, as a multiple of its parent's")
+
+
+class ImportAnnotationsParams(Section):
+    """Read people's labels and edits."""
+
+    min_votes: int = Field(1, ge=1, description="annotators that must agree on a label")
+
+
+class ExportAnnotationsParams(Section):
+    """Choose rows for people to label."""
+
+    max_examples: int = Field(200, ge=1, description="rows in one export, the least confident types first")
+
+
+class ReleaseParams(Section):
+    """Write the dataset in every form that trainers read."""
+
+    name: str = Field("instructflow-release", description="the dataset's name on its card")
+    license: str | None = Field(None, description="the licence of the whole; null lists the sources' licences")
+
+
+class TokenizeParams(Section):
+    """Train a byte-level BPE tokenizer and encode the release."""
+
+    vocab_size: int = Field(
+        4096, ge=300, le=200_000, description="tokens in the vocabulary, bytes and special ones too"
+    )
+
+
+class TrainParams(Section):
+    """The small Transformer and how it is trained."""
+
+    size: Literal["nano", "micro", "mini"] = Field("nano", description="model size; see tasks/core/model.py")
+    block_size: int = Field(256, ge=16, description="context length, in tokens")
+    pretrain_steps: int = Field(120, ge=0, description="steps on all text of train, before answers only")
+    max_steps: int = Field(240, ge=1, description="optimizer steps on answer tokens")
+    batch_size: int = Field(16, ge=1, description="sequences in one step")
+    learning_rate: float = Field(2e-3, gt=0, description="peak learning rate of AdamW")
+    warmup_ratio: Ratio = Field(0.1, description="share of the steps in which the learning rate rises")
+    min_lr_ratio: Ratio = Field(0.1, description="last learning rate, as a share of the peak")
+    weight_decay: float = Field(0.1, ge=0, description="AdamW weight decay of matrices")
+    grad_clip: float = Field(1.0, gt=0, description="largest gradient norm")
+    eval_every: int = Field(60, ge=1, description="steps between evaluations on val")
+    seed: Seed = Field(0, description="seed of weights and batches")
+    threads: int = Field(2, ge=1, description="torch threads; float sums, so the checkpoint, depend on it")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to train; auto takes CUDA if there")
+
+
+class EvaluateParams(Section):
+    """Judge the checkpoint on val and test."""
+
+    batch_size: int = Field(32, ge=1, description="sequences in one forward pass")
+
+
+class LiftParams(Section):
+    """Train on raw and on curated rows and compare."""
+
+    seeds: list[Seed] = Field(default_factory=lambda: [0, 1, 2], description="one run per seed and arm")
+    max_steps: int = Field(80, ge=1, description="optimizer steps of each run; equal tokens in both arms")
+    batch_size: int = Field(16, ge=1, description="sequences in one step")
+
+
+class ReportParams(Section):
+    """The HTML page."""
+
+    n_samples: int = Field(8, ge=0, description="rows of the release and of the ledger shown, per kind")
+
+
+class ValidateParams(Section):
+    """Great Expectations suites as gates."""
+
+    max_failed_rows: int = Field(20, ge=1, description="ids of failing rows kept as evidence, per rule")
+
+
+class Params(Section):
+    """All of params.yaml."""
+
+    sources: dict[Name, Source] = Field(default_factory=dict, description="the inputs, by name")
+    ingest: IngestParams = IngestParams()
+    clean: CleanParams = CleanParams()
+    dedup: DedupParams = DedupParams()
+    decontaminate: DecontaminateParams = DecontaminateParams()
+    import_annotations: ImportAnnotationsParams = ImportAnnotationsParams()
+    export_annotations: ExportAnnotationsParams = ExportAnnotationsParams()
+    classify: ClassifyParams = ClassifyParams()
+    score: ScoreParams = ScoreParams()
+    split: SplitParams = SplitParams()
+    augment: AugmentParams = AugmentParams()
+    release: ReleaseParams = ReleaseParams()
+    tokenize: TokenizeParams = TokenizeParams()
+    train: TrainParams = TrainParams()
+    evaluate: EvaluateParams = EvaluateParams()
+    lift: LiftParams = LiftParams()
+    report: ReportParams = ReportParams()
+    validate_: ValidateParams = Field(ValidateParams(), alias="validate")
+
+
+def parse_params(content: Any, where: str) -> Params:
+    """Check a mapping against the sections; raises ParamsError that names file, param, what was wrong and expected."""
+    if not isinstance(content, dict):
+        raise ParamsError(f"{where}: expected a mapping of sections, found {type(content).__name__}")
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        raise ParamsError("\n".join(f"{where}: {_sentence(e)}" for e in error.errors())) from None
+
+
+def _sentence(error: Any) -> str:
+    param = ".".join(str(part) for part in error["loc"]) or "(whole file)"
+    if error["type"] == "extra_forbidden":
+        section: Any = Params
+        for part in error["loc"][:-1]:
+            field = getattr(section, "model_fields", {}).get("validate_" if part == "validate" else part)
+            section = field.annotation if field else Source
+        return f"{param}: no such param; expected one of {sorted(getattr(section, 'model_fields', {}))}"
+    return f"{param}: {error['msg']}, got {error['input']!r}"
+
+
+def load_params(path: Path) -> Params:
+    """Read a params file; raises ParamsError."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ParamsError(f"{path}: no such file; expected a params file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParamsError(f"{path}: not YAML: {error}") from None
+    return parse_params(content if content is not None else {}, str(path))
