@@ -7,7 +7,7 @@ runs every stage and records nothing.
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,10 @@ from tasks.core.params import Params, load_params
 from tasks.core.project import find_project
 from tasks.core.report import Report
 from tasks.core.schema import stable_hash
-from tasks.dag import ROW_WISE, TRAINING, Stage, stages
+from tasks.dag import ROW_WISE, STEPS, TRAINING, Stage, stages
 
 
-@flow(name="build-dataset", validate_parameters=True)
+@flow(name="build-dataset")
 def build_dataset(
     params: Params | None = None,
     data: str | None = None,
@@ -37,25 +37,43 @@ def build_dataset(
     force: bool = False,
     train: bool = True,
     runner: Runner = "processes",
-) -> State[Any] | dict[str, Any]:
-    """Build the release.
+) -> State[Any]:
+    """Build the release, and the model where `train` is set.
 
-    `params` (as edited here, or of a file) makes a free build into `data`; without them params.yaml is built and
-    recorded. `only` names a step, `train=False` ends after the release, `force` runs what is up to date too.
+    `params` (of a file, or as edited here) make a free build into `data`; without them the project's params.yaml is
+    built and recorded. `only` names one step; `force` runs what is up to date too.
     """
-    project = find_project(Path.cwd())
+    known = {*STEPS}
+    if only and only not in known:
+        raise ParamsError(f"--only {only}: no such step; expected one of {sorted(known)}")
+
+    def is_chosen(stage: Stage) -> bool:
+        return (not only or stage.step == only) and (train or stage.step not in TRAINING)
+
+    return run_stages(find_project(Path.cwd()), params, data, is_chosen, force, runner)
+
+
+def run_stages(
+    project: Path,
+    params: Params | None,
+    data: str | None,
+    is_chosen: Callable[[Stage], bool],
+    force: bool = False,
+    runner: Runner = "processes",
+) -> State[Any]:
+    """Run the chosen stages in DAG order inside the flow run that is open; the state's message says what ran."""
     folder = data_folder(project, params, data)
-    chosen = choose(list(stages(project, folder, params or load_params(project / "params.yaml"))), only, train)
+    chosen = [s for s in stages(project, folder, params or load_params(project / "params.yaml")) if is_chosen(s)]
+    costs = {}
     with one_build_at_a_time(folder):
         versions = None if params else Versions(project)
-        measured = {}
         progress = Progress(len(chosen))
         for stage in chosen:
             if cost := run_stage(stage, versions, force, runner):
-                measured[stage.name] = cost
-                write_json(measured, folder / "run" / "build.json")
+                costs[stage.name] = cost
+                write_json(costs, folder / "run" / "costs.json")
             progress.advance()
-    return Completed(message=f"{len(measured)} of {len(chosen)} stages ran; release in {folder / 'release'}")
+    return Completed(message=f"{len(costs)} of {len(chosen)} stages ran")
 
 
 def run_stage(stage: Stage, versions: Versions | None, force: bool, runner: Runner) -> dict[str, float] | None:
@@ -83,20 +101,6 @@ def publish_if_any(stage: Stage) -> None:
     """Show the stage's report; a gate has none."""
     if (stage.target / "report.json").is_file():
         publish(stage.name, Report.read(stage.target))
-
-
-def stale_stages(project: Path, train: bool = True) -> list[str]:
-    """The stages that are stale now; what only follows from an earlier stale stage is not yet among them."""
-    versions = Versions(project)
-    chosen = choose(list(stages(project, project / "data", load_params(project / "params.yaml"))), None, train)
-    return [stage.name for stage in chosen if versions.is_stale(stage.name)]
-
-
-def choose(all_stages: list[Stage], only: str | None, train: bool) -> list[Stage]:
-    """The stages that were asked for; raises ParamsError for a step that is not there."""
-    if only and only not in {stage.step for stage in all_stages}:
-        raise ParamsError(f"--only {only}: no such step; expected one of {sorted({s.step for s in all_stages})}")
-    return [s for s in all_stages if (not only or s.step == only) and (train or s.step not in TRAINING)]
 
 
 def data_folder(project: Path, params: Params | None, data: str | None) -> Path:

@@ -44,7 +44,9 @@ def build(
         raise ParamsError("--params and --data: a free build needs both; a build of the project needs neither")
     chosen = load_params(params) if params else None
     folder = data.resolve() if data else project / "data"
-    if chosen is None and not force and not only and not _anything_stale(project, train):
+    from flows.versions import anything_stale
+
+    if chosen is None and not force and not only and not anything_stale(project, train):
         Console(stderr=True).print("Everything is up to date.")
     else:
         address = use_server(project)
@@ -56,12 +58,6 @@ def build(
         Console(stderr=True).print(f"Prefect UI: {address}")
     if not only:
         show_funnel(folder, as_json)
-
-
-def _anything_stale(project: Path, train: bool) -> bool:
-    from flows.build import stale_stages
-
-    return bool(stale_stages(project, train))
 
 
 def show_funnel(data: Path, as_json: bool) -> None:

@@ -53,17 +53,18 @@ def is_up(address: str) -> bool:
 
 
 def serve_ui(project: Path, port: int) -> int:
-    """Run the server with its UI until it is stopped; returns its exit code."""
+    """Run the server with its UI until it is stopped; returns its exit code, or 0 where one is up already."""
     if use_server(project):
         return 0
-    home = Path(os.environ["PREFECT_HOME"])
-    (home / "port").write_text(str(port), encoding="utf-8")
+    return subprocess.call([sys.executable, "-m", "prefect", "server", "start"], env=server_environment(project, port))
+
+
+def server_environment(project: Path, port: int) -> dict[str, str]:
+    """The environment of a server at `port`, which is noted so that builds find it."""
+    (project / ".prefect").mkdir(exist_ok=True)
+    (project / ".prefect" / "port").write_text(str(port), encoding="utf-8")
     # by environment, not by flag: with --port the UI would go on calling 4200
-    environment = os.environ | {
-        "PREFECT_SERVER_API_PORT": str(port),
-        "PREFECT_UI_API_URL": f"http://127.0.0.1:{port}/api",
-    }
-    return subprocess.call([sys.executable, "-m", "prefect", "server", "start"], env=environment)
+    return os.environ | {"PREFECT_SERVER_API_PORT": str(port)}
 
 
 def _known_address(home: Path) -> str | None:

@@ -11,6 +11,8 @@ from dvc.stage import PipelineStage
 from dvc.stage.cache import RunCacheNotFoundError
 
 from tasks.core.errors import ParamsError
+from tasks.core.params import load_params
+from tasks.dag import TRAINING, stages
 
 
 class Versions:
@@ -68,3 +70,13 @@ class Versions:
             return False
         subprocess.run([*git, "commit", "-q", "-m", message, "--", "dvc.lock"], check=True)
         return True
+
+
+def anything_stale(project: Path, train: bool) -> bool:
+    """Whether a build of the project would do anything."""
+    versions = Versions(project)
+    return any(
+        versions.is_stale(stage.name)
+        for stage in stages(project, project / "data", load_params(project / "params.yaml"))
+        if train or stage.step not in TRAINING
+    )

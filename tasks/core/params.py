@@ -44,7 +44,7 @@ class Section(BaseModel):
 Format = Literal[
     "auto", "alpaca", "sharegpt", "messages", "prompt_completion", "qa", "csv", "tsv", "parquet", "text", "chatterbot",
     "humaneval", "dialog_sgd", "dialog_crosswoz", "seed_tasks", "preference", "doccano", "prodigy", "lighttag",
-    "huggingface",
+    "huggingface", "turns", "multiple_choice", "xtuner",
 ]  # fmt: skip
 
 
@@ -251,6 +251,15 @@ class ValidateParams(Section):
     max_failed_rows: int = Field(20, ge=1, description="ids of failing rows kept as evidence, per rule")
 
 
+class ServeParams(Section):
+    """The schedule of `instructflow serve`, and what a scheduled run does when it is done."""
+
+    cron: str = Field("0 3 * * *", description="when to build, as cron says it")
+    timezone: str = Field("UTC", description="the time zone of cron, as IANA names it")
+    push: bool = Field(True, description="push to the DVC remote, where one is configured")
+    commit: bool = Field(False, description="commit dvc.lock with git")
+
+
 class Params(Section):
     """All of params.yaml."""
 
@@ -272,6 +281,7 @@ class Params(Section):
     lift: LiftParams = LiftParams()
     report: ReportParams = ReportParams()
     validate_: ValidateParams = Field(ValidateParams(), alias="validate")
+    serve: ServeParams = ServeParams()
 
 
 def parse_params(content: Any, where: str) -> Params:

@@ -4,7 +4,6 @@ A unit is one Han character or one spaced word: how length is counted before the
 """
 
 import re
-import unicodedata
 
 import polars as pl
 
@@ -24,11 +23,36 @@ def units_of(text: pl.Expr) -> pl.Expr:
     return text.str.count_matches(rf"[{HAN}]|[^\s{HAN}]+")
 
 
-def normalise(text: str) -> str:
-    """Take out case, width, spacing and punctuation; letters and digits of any script and signs with a meaning stay.
+TURN = "\ue000"  # stands between the turns of a conversation: a token of its own, in no text
+_TOKEN = "|".join(
+    (
+        TURN,
+        r"\p{Han}",
+        r"[-−]?\p{N}+(?:[.,:/'-]\p{N}+)*",  # a number with its sign and separators: 1,2 is not 12
+        r"[\p{L}\p{M}--\p{Han}]+",
+        r"!=|[+*/%^=<>|&#@$~\\\-\[\](){}]|\p{Sm}|\p{Sc}|\p{So}",  # signs that carry meaning
+    )
+)
+_HALF_WIDTH = {chr(full): chr(full - 0xFEE0) for full in range(0xFF01, 0xFF5F)} | {"\u3000": " "}
 
-    Two texts are "normalised equal" when this is equal. A text of punctuation alone is only folded in width and case.
+
+def tokens(text: pl.Expr) -> pl.Expr:
+    """The tokens of a column, by script within one text: Han characters, spaced words, numbers, signs.
+
+    Case, width, spacing and the punctuation of prose are left out, so two texts are "normalised equal" when their
+    tokens are equal. A text with no token at all (punctuation alone) is one token: itself.
     """
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    kept = "".join(c for c in folded if c.isalnum() or unicodedata.category(c) in {"Sm", "Sc", "So", "Mn", "Mc"})
-    return kept or folded.strip()
+    folded = text.str.replace_many(_HALF_WIDTH).str.to_lowercase()
+    found = folded.str.extract_all(f"(?:{_TOKEN})")
+    return pl.when(found.list.len() > 0).then(found).otherwise(pl.concat_list(folded.str.strip_chars()))
+
+
+def normalised(text: pl.Expr) -> pl.Expr:
+    """The tokens of a column joined by one space: equal for texts that differ in case, width, spacing, punctuation."""
+    return tokens(text).list.join(" ")
+
+
+def normalise(text: str) -> str:
+    """`normalised` of one text."""
+    value: str = pl.select(normalised(pl.lit(text))).item()
+    return value

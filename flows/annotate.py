@@ -1,0 +1,40 @@
+"""`export-annotations` and `import-annotations`: rows out to people, their labels and edits back into the project."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from prefect import flow, get_run_logger
+
+from flows.steps import TASKS
+from tasks.core.params import Params, load_params
+from tasks.core.project import find_project
+from tasks.core.report import Report
+
+
+@flow(name="export-annotations")
+def export_for_annotation(target: str, data: str | None = None, params: Params | None = None) -> Report:
+    """Write the rows that people should look at first into `target`."""
+    project = find_project(Path.cwd())
+    chosen = params or load_params(project / "params.yaml")
+    examples = (Path(data) if data else project / "data") / "classify"
+    report: Report = TASKS["export_annotations"](examples, Path(target), chosen.export_annotations)
+    return report
+
+
+@flow(name="import-annotations")
+def import_from_annotation(file: str) -> str:
+    """Check what an annotation tool exported and copy it to `annotations/`; the next build reads it from there.
+
+    Raises SourceError, and copies nothing, when a line cannot be used.
+    """
+    project, exported = find_project(Path.cwd()), Path(file)
+    params = load_params(project / "params.yaml").import_annotations
+    with tempfile.TemporaryDirectory() as scratch:
+        shutil.copy(exported, Path(scratch) / exported.name)
+        report = TASKS["import_annotations"](Path(scratch), Path(scratch) / "checked", params)
+    target = project / "annotations" / exported.name
+    target.parent.mkdir(exist_ok=True)
+    shutil.copy(exported, target)
+    get_run_logger().info("%s: %s; commit it with git", target, report.measures)
+    return str(target)
