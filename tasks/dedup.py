@@ -2,8 +2,9 @@
 
 The conversation is the unit. Three levels, each its own reason: `exact` (the same bytes), `normalised` (the same
 tokens: case, width, spacing and the punctuation of prose left out, never numbers or signs), `near` (Jaccard similarity
-of token n-grams >= `threshold`). MinHash bands (Broder 1997, "On the resemblance and containment of documents") only
-propose pairs; every pair is verified by its exact Jaccard similarity.
+of token n-grams >= `threshold`, of the whole conversation and of the last answer too: one passage with two questions
+and two short answers is two examples). MinHash bands (Broder 1997, "On the resemblance and containment of documents")
+only propose pairs; every pair is verified by its exact Jaccard similarity.
 
 Which one stays (the keep order): written by people, a stated licence, the source's weight, the longer answer, the
 smallest id. Rows are visited in that order, and a row goes only if it is within the threshold of a row that stays: no
@@ -11,7 +12,8 @@ chains. A text shorter than n tokens is one shingle, so short turns (继续, 谢
 """
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +93,6 @@ def near_pairs(texts: pl.DataFrame, threshold: float, params: DedupParams) -> tu
 
     Returns the pairs (a < b, similarity; sorted) and how many candidates were verified to find them.
     """
-    ngram = "hash(" + ", ".join(f"h[i + {k}]" for k in range(params.ngram)) + ")"
     minima = [f"m{k}" for k in range(params.bands * params.band_rows)]
     bands = [
         f"hash({band}, {', '.join(minima[band * params.band_rows : (band + 1) * params.band_rows])})"
@@ -99,13 +100,9 @@ def near_pairs(texts: pl.DataFrame, threshold: float, params: DedupParams) -> tu
     ]
     bits = [f"bit_or(case when (s >> 6) & 3 = {w} then 1::ubigint << (s & 63) else 0 end) as w{w}" for w in range(4)]
     differing = "(" + " + ".join(f"bit_count(xor(sa.w{w}, sb.w{w}))::int" for w in range(4)) + ")"
-    with tempfile.TemporaryDirectory() as scratch, duckdb.connect() as db:
-        db.execute("set enable_progress_bar = false")
-        db.execute(f"set memory_limit = '{params.memory_limit_mb}MB'")
-        db.execute(f"set threads = {params.threads}")
-        db.execute("set temp_directory = $scratch", {"scratch": scratch})
+    with database(params) as db:
         db.register("texts", texts.to_arrow())
-        db.execute(SHINGLES.format(ngram=ngram), {"n": params.ngram})
+        db.execute(SHINGLES.format(ngram=_ngram(params)), {"n": params.ngram})
         db.execute(
             SIGNATURES.format(
                 bitmap=", ".join(bits), minima=", ".join(f"min(hash(s, {k})) as {m}" for k, m in enumerate(minima))
@@ -117,6 +114,33 @@ def near_pairs(texts: pl.DataFrame, threshold: float, params: DedupParams) -> tu
         )
         n_candidates = db.execute("select count(*) from candidates").fetchall()[0][0]
         return db.sql(EDGES, params={"threshold": threshold}).pl(), n_candidates
+
+
+def still_near(pairs: pl.DataFrame, texts: pl.DataFrame, params: DedupParams) -> pl.DataFrame:
+    """Those of `pairs` (a, b, similarity) whose other `texts` (key, text) reach the threshold too."""
+    with database(params) as db:
+        db.register(
+            "texts", texts.filter(pl.col("key").is_in(pl.concat([pairs["a"], pairs["b"]]).implode())).to_arrow()
+        )
+        db.execute(SHINGLES.format(ngram=_ngram(params)), {"n": params.ngram})
+        db.register("candidates", pairs.to_arrow())
+        near = db.sql(EDGES, params={"threshold": params.threshold}).pl()
+    return pairs.join(near, on=["a", "b"], how="semi", maintain_order="left")
+
+
+def _ngram(params: DedupParams) -> str:
+    return "hash(" + ", ".join(f"h[i + {k}]" for k in range(params.ngram)) + ")"
+
+
+@contextmanager
+def database(params: DedupParams) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB in memory that spills to a temporary folder."""
+    with tempfile.TemporaryDirectory() as scratch, duckdb.connect() as db:
+        db.execute("set enable_progress_bar = false")
+        db.execute(f"set memory_limit = '{params.memory_limit_mb}MB'")
+        db.execute(f"set threads = {params.threads}")
+        db.execute("set temp_directory = $scratch", {"scratch": scratch})
+        yield db
 
 
 def keep_order(examples: pl.DataFrame, sources: dict[str, Source]) -> pl.DataFrame:
@@ -134,14 +158,15 @@ def keep_order(examples: pl.DataFrame, sources: dict[str, Source]) -> pl.DataFra
             exact=pl.concat_str(with_roles.list.join(TURN), TURN + pl.col("tools"), ignore_nulls=True),
             text=pl.concat_str(turns.list.eval(contents).list.join(TURN), tools_token, ignore_nulls=True),
             prompt=turns.list.head(turns.list.len() - 1).list.eval(contents).list.join(TURN),
+            answer=answer_text(),
             order=pl.struct(
                 ~human, pl.col("license").is_null().alias("no_license"), -weight.alias("weight"),
-                -units_of(answer_text()).cast(pl.Int64).alias("answer"), pl.col("id").alias("by_id"),
+                -units_of(answer_text()).cast(pl.Int64).alias("answer_units"), pl.col("id").alias("by_id"),
             ),
         )
         .sort("order")
         .drop("order")
-        .with_columns(text=normalised(pl.col("text")), prompt=normalised(pl.col("prompt")))
+        .with_columns(normalised(pl.col(name)) for name in ("text", "prompt", "answer"))
         .with_row_index("key")
     )  # fmt: skip
 
@@ -222,6 +247,7 @@ def merge_repeats(
     """
     rows = keep_order(examples, sources)
     edges, n_pairs = near_pairs(rows.select("key", "text").unique("text", keep="first"), params.threshold, params)
+    edges = still_near(edges, rows.select("key", text="answer"), params)
     fate = survivors(rows, edges)
     near_prompts, n_prompt_pairs = near_pairs(
         rows.select("key", text="prompt").unique("text", keep="first"), params.prompt_threshold, params

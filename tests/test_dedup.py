@@ -82,8 +82,8 @@ def test_six_short_turns_stay_six():
 
 def test_no_row_goes_for_being_near_to_a_row_that_goes():
     base = [f"w{i}" for i in range(60)]
-    near = [*base[:57], "x1", "x2", "x3"]  # near to base
-    far = [*near[3:], "y1", "y2", "y3"]  # near to `near`, not to base
+    near = [*base[:55], "x1", "x2", "x3", "x4", "x5"]  # near to base
+    far = [*near[5:], "y1", "y2"]  # near to `near`, not to base
     rows = [row(id, "p", " ".join(words)) for id, words in (("a", base), ("b", near), ("c", far))]
     outcome, merged, _, _ = merge(*rows)
     assert merged == {"b": ("near", "a")}
@@ -111,6 +111,12 @@ def test_the_better_source_keeps_its_row(better, worse):
     ]
     sources = {"better": Source(**better), "worse": Source(**worse)}
     assert merge(*rows, sources=sources)[1] == {"a": ("exact", "b")}
+
+
+@pytest.mark.parametrize(("yes", "no"), [("Positive", "Negative"), ("正面", "负面")])
+def test_the_same_long_passage_with_another_answer_is_another_example(yes, no):
+    passage = f"{LONG_EN} {LONG_ZH} " * 3
+    assert merge(row("a", passage + "label A?", yes), row("b", passage + "label B?", no))[1] == {}
 
 
 def test_other_tools_make_another_example():
