@@ -11,15 +11,13 @@ smallest id. Rows are visited in that order, and a row goes only if it is within
 chains. A text shorter than n tokens is one shingle, so short turns (继续, 谢谢, Yes, No) are never alike by accident.
 """
 
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import polars as pl
 
+from tasks.core.database import database, ngram_hash
 from tasks.core.families import Families
 from tasks.core.files import read_examples, remove_others, whole_folder, write_parquet
 from tasks.core.ledger import LEDGER, Outcome
@@ -102,7 +100,7 @@ def near_pairs(texts: pl.DataFrame, threshold: float, params: DedupParams) -> tu
     differing = "(" + " + ".join(f"bit_count(xor(sa.w{w}, sb.w{w}))::int" for w in range(4)) + ")"
     with database(params) as db:
         db.register("texts", texts.to_arrow())
-        db.execute(SHINGLES.format(ngram=_ngram(params)), {"n": params.ngram})
+        db.execute(SHINGLES.format(ngram=ngram_hash(params.ngram)), {"n": params.ngram})
         db.execute(
             SIGNATURES.format(
                 bitmap=", ".join(bits), minima=", ".join(f"min(hash(s, {k})) as {m}" for k, m in enumerate(minima))
@@ -122,25 +120,10 @@ def still_near(pairs: pl.DataFrame, texts: pl.DataFrame, params: DedupParams) ->
         db.register(
             "texts", texts.filter(pl.col("key").is_in(pl.concat([pairs["a"], pairs["b"]]).implode())).to_arrow()
         )
-        db.execute(SHINGLES.format(ngram=_ngram(params)), {"n": params.ngram})
+        db.execute(SHINGLES.format(ngram=ngram_hash(params.ngram)), {"n": params.ngram})
         db.register("candidates", pairs.to_arrow())
         near = db.sql(EDGES, params={"threshold": params.threshold}).pl()
     return pairs.join(near, on=["a", "b"], how="semi", maintain_order="left")
-
-
-def _ngram(params: DedupParams) -> str:
-    return "hash(" + ", ".join(f"h[i + {k}]" for k in range(params.ngram)) + ")"
-
-
-@contextmanager
-def database(params: DedupParams) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB in memory that spills to a temporary folder."""
-    with tempfile.TemporaryDirectory() as scratch, duckdb.connect() as db:
-        db.execute("set enable_progress_bar = false")
-        db.execute(f"set memory_limit = '{params.memory_limit_mb}MB'")
-        db.execute(f"set threads = {params.threads}")
-        db.execute("set temp_directory = $scratch", {"scratch": scratch})
-        yield db
 
 
 def keep_order(examples: pl.DataFrame, sources: dict[str, Source]) -> pl.DataFrame:

@@ -121,8 +121,15 @@ class DecontaminateParams(ExampleStep):
 
     benchmarks: dict[Name, Source] = Field(default_factory=dict, description="what must not be trained on, as sources")
     action: Literal["drop", "flag"] = Field("drop", description="what happens to a row that overlaps")
-    ngram: int = Field(10, ge=2, description="n-gram size, in tokens (spaced words, single Han characters)")
+    ngram: int = Field(10, ge=2, description="n-gram size for spaced text, in tokens")
+    ngram_han: int = Field(15, ge=2, description="n-gram size for items that are mostly Han characters, in tokens")
     threshold: float = Field(0.6, gt=0, le=1, description="share of an item's n-grams in a row that makes a hit")
+    min_answer_ngrams: int = Field(
+        20, ge=1, description="fewest n-grams with which an item's answer alone is looked for"
+    )
+    max_rows_ratio: Ratio = Field(
+        0.002, description="share of rows above which an n-gram is boilerplate (and over 20 rows)"
+    )
     memory_limit_mb: int = Field(2048, ge=100, description="DuckDB's memory, in MB; beyond it spills to disk")
     threads: int = Field(2, ge=1, description="DuckDB's threads; changes no byte of the result")
 
