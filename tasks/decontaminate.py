@@ -65,7 +65,7 @@ def item_parts(items: pl.DataFrame, params: DecontaminateParams) -> pl.DataFrame
     text = long.select(
         name=pl.concat_str("benchmark", "item", separator="/"), kind="kind", raw="raw", text=normalised(pl.col("raw"))
     ).filter(pl.col("text") != "")
-    n_tokens = pl.col("text").str.count_matches(" ") + 1
+    n_tokens = pl.col("text").str.count_matches(" ").cast(pl.Int64) + 1
     n = (
         pl.when(pl.col("text").str.count_matches(f"[{HAN}]") * 2 > n_tokens)
         .then(params.ngram_han)

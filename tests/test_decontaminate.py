@@ -92,7 +92,7 @@ def test_a_planted_human_eval_task_is_found_and_ordinary_code_is_not(tmp_path):
     lock = tmp_path / "requirements.lock"
     lock.write_text("")
     item = benchmark_items(lock, human_eval)[10]
-    ordinary = "def add(a: int, b: int) -> int:\n    '''Return the sum.'''\n    return a + b\n\n\nfor i in range(10):\n    print(i)"
+    ordinary = "def add(a: int, b: int) -> int:\n    '''Return the sum.'''\n    return a + b\n\nprint(add(1, 2))"
     rows = [
         example("planted", f"请补全代码：\n{item['prompt']}", item["answer"]),
         example("ordinary", "Write a function that adds 写一个加法函数", ordinary),
