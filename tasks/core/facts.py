@@ -7,9 +7,7 @@ computed here in polars first: one row an example, named by `id`, so that a brok
 import polars as pl
 
 from tasks.core.schema import ROLES, answer_text, conversation_text, prompt_text
-from tasks.core.text import TURN, normalised, units_of
-
-CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069]"
+from tasks.core.text import CONTROL, TURN, normalised, units_of
 
 
 def example_facts(examples: pl.DataFrame) -> pl.DataFrame:

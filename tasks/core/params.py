@@ -98,7 +98,7 @@ class CleanParams(ExampleStep):
     refusals: bool = Field(True, description="drop answers that refuse")
     min_answer_units: int = Field(1, ge=0, description="shortest answer kept, in units")
     max_units: int = Field(20_000, ge=1, description="longest conversation kept, in units")
-    max_repetition_ratio: Ratio = Field(0.3, description="largest share of an answer that repeats itself")
+    max_repetition_ratio: Ratio = Field(0.5, description="largest share of repeated 4-grams in an answer")
     redaction_salt: str = Field("instructflow", description="salt of hashes of redacted values, for joining, no secret")
 
 
@@ -227,9 +227,12 @@ class TrainParams(Section):
     weight_decay: float = Field(0.1, ge=0, description="AdamW weight decay of matrices")
     grad_clip: float = Field(1.0, gt=0, description="largest gradient norm")
     eval_every: int = Field(60, ge=1, description="steps between evaluations on val")
+    eval_rows: int = Field(1000, ge=1, description="rows of val in one evaluation, the first by id")
+    keep: Literal["best", "last"] = Field("best", description="which weights stay, the best on val or the last")
     seed: Seed = Field(0, description="seed of weights and batches")
     threads: int = Field(2, ge=1, description="torch threads; float sums, so the checkpoint, depend on it")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to train; auto takes CUDA if there")
+    tensorboard: bool = Field(True, description="write the curves to data/run/tensorboard")
 
 
 class EvaluateParams(Section):

@@ -61,9 +61,14 @@ def ledger_counts(ledger: pl.DataFrame) -> dict[str, dict[str, int]]:
 
 
 def describe(folder: Path) -> dict[str, dict[str, int]]:
-    """How the examples below `folder` spread over language, type, source, split, way of making, turns and length."""
+    """How the examples below `folder` spread; see `describe_examples`."""
+    return describe_examples(scan_examples(folder))
+
+
+def describe_examples(examples: pl.DataFrame | pl.LazyFrame) -> dict[str, dict[str, int]]:
+    """Rows by language, type, source, split, way of making, number of turns and length."""
     rows = (
-        scan_examples(folder)
+        examples.lazy()
         .select(
             "language", "instruction_type", "source", "split", "made_by",
             turns=pl.col("messages").list.len().clip(upper_bound=10).cast(pl.String),

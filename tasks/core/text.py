@@ -9,6 +9,8 @@ import polars as pl
 
 HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\x{20000}-\x{323af}"  # as polars' (Rust) regex spells it
 _HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"  # as Python's re spells it
+# Control, zero-width and bidi characters. Zero-width joiners stay: emoji and some scripts are made with them.
+CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u00ad\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069]"
 UNIT = re.compile(rf"[{_HAN}]|[^\s{_HAN}]+")
 CODE_BLOCK = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.DOTALL)
 

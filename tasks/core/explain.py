@@ -1,0 +1,150 @@
+"""The life of one row: where it came from, what every step did to it and why, what became of it.
+
+Reads the release's lineage, or the steps' own ledgers where there is no release yet. Text that was redacted is never
+shown: a row with a redaction is shown as cleaned, not as ingested.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tasks.core.errors import SourceError
+from tasks.core.schema import EXAMPLE
+
+STEPS = ("ingest", "clean", "dedup", "decontaminate", "classify", "score", "split", "augment")
+REDACTED = "pii_"  # how the reasons of redactions begin
+SHORTEST_PREFIX = 6
+RELATIVES_SHOWN = 20
+
+
+def explain(data: Path, id_or_prefix: str) -> dict[str, Any]:
+    """Everything that is known of the row, as plain values.
+
+    Raises SourceError when no row, or more than one, has such an id.
+    """
+    events = _events(data)
+    id = _full_id(data, events, id_or_prefix)
+    mine = events.filter(pl.col("id") == id)
+    rows = {step: row for step in STEPS if (row := _row(data / step, id)) is not None}
+    last = next(reversed(rows.values()), None)
+    gone = mine.filter(pl.col("action").is_in(["drop", "merge"]))
+    released = _row_of_release(data, id)
+    redacted = mine["reason"].str.starts_with(REDACTED).any()
+    origin = rows.get("ingest")
+    return {
+        "id": id,
+        "source": origin and origin["source"],
+        "source_row": origin and origin["source_row"],
+        "ingested": None if redacted else origin and origin["messages"],
+        "withheld": bool(redacted),
+        "events": mine.drop("id").to_dicts(),
+        "fate": gone["action"][0] if len(gone) else ("released" if released else "not released yet"),
+        "survivor": gone["other_id"][0] if len(gone) and gone["action"][0] == "merge" else None,
+        "merged_into_it": events.filter((pl.col("other_id") == id) & (pl.col("action") == "merge"))["id"].to_list(),
+        "children": events.filter((pl.col("other_id") == id) & (pl.col("action") == "create"))["id"].to_list(),
+        **{
+            name: last[name] if last else None for name in ("parent", "language", "instruction_type", "type_confidence")
+        },
+        **{name: last[name] if last else None for name in ("license", "family", "split", "messages")},
+        "relatives": _relatives(data, last),
+        "released_in": released,
+    }
+
+
+def _events(data: Path) -> pl.DataFrame:
+    lineage = data / "release" / "lineage.parquet"
+    if lineage.is_file():
+        return pl.read_parquet(lineage).filter(~((pl.col("action") == "create") & (pl.col("reason") == "source")))
+    found = [path for step in STEPS for path in sorted((data / step).glob("**/ledger.parquet"))]
+    if not found:
+        raise SourceError(f"{data}: nothing was built here; run `instructflow build`, or name the folder with --data")
+    return pl.concat([pl.read_parquet(path) for path in found])
+
+
+def _full_id(data: Path, events: pl.DataFrame, start: str) -> str:
+    if len(start) < SHORTEST_PREFIX:
+        raise SourceError(f"{start}: too short; give at least {SHORTEST_PREFIX} characters of an id")
+    is_it = pl.col("id").str.starts_with(start)
+    frames = [events.filter(is_it).select("id")]
+    frames += [
+        _scan(data / step).filter(is_it).select("id").collect() for step in ("ingest", "augment") if _files(data / step)
+    ]
+    ids = pl.concat(frames)["id"].unique().sort().to_list()
+    if len(ids) == 1:
+        return str(ids[0])
+    if not ids:
+        raise SourceError(
+            f"{start}: no row with this id below {data}; ids are in data/release/*.parquet and lineage.parquet"
+        )
+    raise SourceError(f"{start}: {len(ids)} rows begin like this: {', '.join(ids[:5])}; give more characters")
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.glob("**/examples/*.parquet"))
+
+
+def _scan(folder: Path) -> pl.LazyFrame:
+    return pl.scan_parquet(_files(folder), schema=EXAMPLE)
+
+
+def _row(folder: Path, id: str) -> dict[str, Any] | None:
+    if not _files(folder):
+        return None
+    found = _scan(folder).filter(pl.col("id") == id).collect()
+    return found.row(0, named=True) if len(found) else None
+
+
+def _row_of_release(data: Path, id: str) -> str | None:
+    for split in ("train", "val", "test"):
+        path = data / "release" / f"{split}.parquet"
+        if path.is_file() and len(pl.scan_parquet(path).filter(pl.col("id") == id).select("id").collect()):
+            return path.name
+    return None
+
+
+def _relatives(data: Path, row: dict[str, Any] | None) -> list[str]:
+    """The other rows of its family, as far as the last step that has one."""
+    step = next((data / step for step in reversed(STEPS) if _files(data / step)), None)
+    if row is None or step is None:
+        return []
+    same = (pl.col("family") == row["family"]) & (pl.col("id") != row["id"])
+    return _scan(step).filter(same).select("id").head(RELATIVES_SHOWN).collect()["id"].to_list()
+
+
+def render(life: dict[str, Any]) -> str:
+    """The life as lines for a terminal."""
+    lines = [f"{life['id']}  {life['fate']}"]
+    if life["source"]:
+        lines.append(f"  from {life['source']} {life['source_row']} ({life['license'] or 'no licence stated'})")
+    if life["parent"]:
+        lines.append(f"  made from {life['parent']}")
+    if life["withheld"]:
+        lines.append("  as ingested: withheld, it held personal data")
+    lines += [f"  as ingested | {m['role']}: {_short(m['content'])}" for m in life["ingested"] or []]
+    lines += [f"  {_event(event)}" for event in life["events"]]
+    if life["messages"] != life["ingested"]:
+        lines += [f"  as it is now | {m['role']}: {_short(m['content'])}" for m in life["messages"] or []]
+    known = ("language", "instruction_type", "type_confidence", "family", "split", "survivor", "released_in")
+    lines += [f"  {name}: {life[name]}" for name in known if life[name] is not None]
+    for name in ("merged_into_it", "children", "relatives"):
+        lines += [f"  {name}: {', '.join(life[name])}"] if life[name] else []
+    return "\n".join(lines)
+
+
+def _event(event: dict[str, Any]) -> str:
+    text = f"{event['step']}: {event['action']} ({event['reason']})"
+    if event["measure"] is not None:
+        text += f", measured {event['measure']:.3g}"
+    if event["threshold"] is not None:
+        text += f", threshold {event['threshold']:.3g}"
+    if event["other_id"]:
+        text += f", {'into' if event['action'] == 'merge' else 'with'} {event['other_id']}"
+    if event["before"] is not None or event["after"] is not None:
+        text += f"\n      - {_short(event['before'] or '')}\n      + {_short(event['after'] or '')}"
+    return text
+
+
+def _short(text: str, most: int = 200) -> str:
+    flat = text.replace("\n", "⏎")
+    return flat if len(flat) <= most else f"{flat[:most]}…"

@@ -1,0 +1,135 @@
+"""Personal data and secrets in a text, by pattern and checksum; each value becomes a typed placeholder.
+
+No `\\b` anywhere: Han characters are word characters, so 电话13812345678请 has no word boundary around its number.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from tasks.core.schema import stable_hash
+
+# A cheap look at a whole column: only what has one of these is searched.
+SUSPECT = (
+    r"@|\d{4}[ -]?\d{3}|\d{3}\)?[ .-]\d{3}[.-]\d{4}|\+\d|AKIA|gh[pousr]_|github_pat_|xox|sk[_-]|eyJ|AIza|PRIVATE KEY"
+)
+# Where a number may not begin or end: inside a longer number or a decimal fraction.
+_ALONE = r"(?<![\d.])(?<![\d]-)", r"(?!\d|\.\d)"
+
+
+class Found(NamedTuple):
+    """One value in a text."""
+
+    start: int
+    end: int
+    kind: str
+
+
+def _luhn(digits: str) -> bool:
+    from stdnum import luhn
+
+    return bool(luhn.is_valid(re.sub(r"\D", "", digits)))
+
+
+def _id_card(digits: str) -> bool:
+    from stdnum.cn import ric
+
+    return bool(ric.is_valid(digits))
+
+
+def _international(number: str) -> bool:
+    import phonenumbers
+
+    try:
+        return phonenumbers.is_valid_number(phonenumbers.parse(number))
+    except phonenumbers.NumberParseException:
+        return False
+
+
+def _always(_: str) -> bool:
+    return True
+
+
+def _alone(pattern: str) -> re.Pattern[str]:
+    return re.compile(_ALONE[0] + pattern + _ALONE[1])
+
+
+# In this order: what an earlier kind has taken, a later one does not see.
+PATTERNS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
+    ("key", re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S), _always),
+    ("email", re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}"), _always),
+    ("id_card", _alone(r"\d{17}[\dXx]"), _id_card),
+    # Card prefixes: UnionPay 62, Visa 4, Mastercard 51-55, Amex 34 and 37, JCB 35 (ISO/IEC 7812 issuer ranges)
+    ("bank_card", _alone(r"(?=62|4|5[1-5]|3[457])\d(?:[ -]?\d){14,18}"), _luhn),
+    ("phone", _alone(r"(?:\+?86[ -]?)?1[3-9]\d[ -]?\d{4}[ -]?\d{4}"), _always),
+    ("phone", _alone(r"\(?0\d{2,3}\)?[ -]\d{7,8}"), _always),
+    ("phone", re.compile(r"\+\d[\d ().-]{7,17}\d"), _international),
+    ("phone", _alone(r"(?:\(\d{3}\) ?|\d{3}[.-])\d{3}[.-]\d{4}"), _always),
+)
+KINDS = ("email", "phone", "id_card", "bank_card", "key")
+
+
+def _keys(text: str) -> Iterator[str]:
+    """Secrets that detect-secrets' named detectors know; its entropy detectors are left out: they guess."""
+    from detect_secrets.plugins.aws import AWSKeyDetector
+    from detect_secrets.plugins.github_token import GitHubTokenDetector
+    from detect_secrets.plugins.jwt import JwtTokenDetector
+    from detect_secrets.plugins.openai import OpenAIDetector
+    from detect_secrets.plugins.slack import SlackDetector
+    from detect_secrets.plugins.stripe import StripeDetector
+
+    for detector in (
+        AWSKeyDetector, GitHubTokenDetector, JwtTokenDetector, OpenAIDetector, SlackDetector, StripeDetector
+    ):  # fmt: skip
+        for secret in detector().analyze_string(text):
+            yield secret if isinstance(secret, str) else secret[0]
+
+
+def find(text: str) -> list[Found]:
+    """All values in `text`, in order, not overlapping."""
+    found: list[Found] = []
+
+    def add(start: int, end: int, kind: str) -> None:
+        if not any(start < other.end and other.start < end for other in found):
+            found.append(Found(start, end, kind))
+
+    if re.search(r"AKIA|gh[pousr]_|xox|sk[_-]|eyJ", text):
+        for secret in sorted(set(_keys(text)), key=lambda s: (-len(s), s)):
+            for match in re.finditer(re.escape(secret), text):
+                add(match.start(), match.end(), "key")
+    for kind, pattern, is_valid in PATTERNS:
+        for match in pattern.finditer(text):
+            if is_valid(match.group()):
+                add(match.start(), match.end(), kind)
+    return sorted(found)
+
+
+class Redactor:
+    """Placeholders for one example: the same value gets the same one in all its turns, tools and meta."""
+
+    def __init__(self, salt: str) -> None:
+        self.salt = salt
+        self.placeholders: dict[tuple[str, str], str] = {}
+        self.n_found: dict[str, int] = {}
+
+    def redact(self, text: str) -> str:
+        """`text` with every value replaced by `<KIND_n>`."""
+        parts, end = [], 0
+        for value in find(text):
+            parts += [text[end : value.start], self._placeholder(value.kind, text[value.start : value.end])]
+            end = value.end
+            self.n_found[value.kind] = self.n_found.get(value.kind, 0) + 1
+        return "".join([*parts, text[end:]])
+
+    def _placeholder(self, kind: str, value: str) -> str:
+        plain = re.sub(r"[ ().-]", "", value) if kind != "email" else value.lower()
+        n_of_kind = sum(1 for other, _ in self.placeholders if other == kind)
+        return self.placeholders.setdefault((kind, plain), f"<{kind.upper()}_{n_of_kind + 1}>")
+
+    def told(self, kind: str) -> str:
+        """What the ledger may say: each placeholder with a salted hash of its value, for joining only."""
+        return " ".join(
+            f"{placeholder} {stable_hash(self.salt, value)[:16]}"
+            for (of, value), placeholder in self.placeholders.items()
+            if of == kind
+        )
