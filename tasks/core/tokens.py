@@ -1,0 +1,164 @@
+"""Text to tokens: the byte-level BPE tokenizer, encoded conversations, and the files that hold them.
+
+Byte-pair encoding over bytes (Sennrich et al. 2016, arXiv:1508.07909; Radford et al. 2019, "Language Models are
+Unsupervised Multitask Learners", section 2.2): any text of any language is encoded without an unknown token.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from tasks.core.chat import SPECIAL_TOKENS, Piece, render
+from tasks.core.errors import SourceError
+from tasks.core.files import whole_file, write_parquet
+
+# Qwen2's split (https://huggingface.co/Qwen/Qwen2-7B/blob/main/tokenizer.json): Han runs and spaced words are units,
+# digits stand alone, so sums line up. It parts punctuation from letters: no plain token can spell a special one.
+SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+ENCODE_ROWS = 4096  # conversations encoded at once: bounds memory, changes no token
+
+
+def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
+    """Learn a byte-level BPE of at most `vocab_size` tokens; special tokens have the first ids, then come the bytes."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(SPLIT), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        min_frequency=2,
+        special_tokens=list(SPECIAL_TOKENS),
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return without_special_text(tokenizer)
+
+
+def load_tokenizer(path: Path) -> Tokenizer:
+    """Read `tokenizer.json`; raises SourceError when it is not there or lacks a token of the chat template."""
+    if not path.is_file():
+        raise SourceError(f"{path}: no tokenizer here; expected the tokenizer.json that the step tokenize writes")
+    return without_special_text(Tokenizer.from_file(str(path)))
+
+
+def without_special_text(tokenizer: Any) -> Tokenizer:
+    """A copy that reads `<|end|>` in a text as plain text; takes a `tokenizers` or a fast `transformers` tokenizer."""
+    copy = Tokenizer.from_str(getattr(tokenizer, "backend_tokenizer", tokenizer).to_str())
+    special_ids(copy)
+    copy.encode_special_tokens = True
+    copy.no_padding()
+    copy.no_truncation()
+    return copy
+
+
+def special_ids(tokenizer: Tokenizer) -> dict[str, int]:
+    """The ids of the chat template's tokens; raises SourceError when the tokenizer lacks one."""
+    ids = {token: tokenizer.token_to_id(token) for token in SPECIAL_TOKENS}
+    if missing := [token for token, id in ids.items() if id is None]:
+        raise SourceError(f"tokenizer: lacks {missing} of the chat template; expected one that the step tokenize made")
+    return {token: id for token, id in ids.items() if id is not None}
+
+
+def encode(conversations: Sequence[Sequence[Piece]], tokenizer: Tokenizer) -> list[tuple[list[int], list[bool]]]:
+    """Each conversation's token ids, and for each token whether it has loss. `tokenizer` is one of `load_tokenizer`."""
+    texts = [piece.text for pieces in conversations for piece in pieces if not piece.is_special]
+    encoded = iter(tokenizer.encode_batch_fast(texts, add_special_tokens=False))
+    special = special_ids(tokenizer)
+    rows = []
+    for pieces in conversations:
+        ids: list[int] = []
+        has_loss: list[bool] = []
+        for piece in pieces:
+            of_piece = [special[piece.text]] if piece.is_special else next(encoded).ids
+            ids += of_piece
+            has_loss += [piece.has_loss] * len(of_piece)
+        rows.append((ids, has_loss))
+    return rows
+
+
+@dataclass(frozen=True)
+class TokenRows:
+    """Encoded conversations, end to end; on disk a folder of memory-mapped arrays.
+
+    `rows` has one row a conversation, in order: id, language, weight, n_tokens, n_answer_tokens.
+    """
+
+    rows: pl.DataFrame
+    tokens: NDArray[Any]  # (N,) uint16 or uint32
+    has_loss: NDArray[np.bool_]  # (N,) the token is one that the model is to say
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Tokens and loss flags of row `index`."""
+        span = slice(self.offsets[index], self.offsets[index + 1])
+        return self.tokens[span], self.has_loss[span]
+
+    @cached_property
+    def lengths(self) -> NDArray[np.int64]:
+        """(rows,) tokens of each row."""
+        return self.rows["n_tokens"].cast(pl.Int64).to_numpy()
+
+    @cached_property
+    def offsets(self) -> NDArray[np.int64]:
+        """(rows + 1,) row i lies from offsets[i] to offsets[i + 1]."""
+        return np.concatenate([np.zeros(1, np.int64), self.lengths.cumsum()])
+
+    def write(self, folder: Path) -> None:
+        """Write the arrays and the table of rows into `folder`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, array in (("tokens", self.tokens), ("has_loss", self.has_loss)):
+            with whole_file(folder / f"{name}.npy") as temporary, temporary.open("wb") as file:
+                np.save(file, array, allow_pickle=False)
+        write_parquet(self.rows, folder / "rows.parquet")
+
+    @classmethod
+    def read(cls, folder: Path) -> "TokenRows":
+        """Memory-map what `write` left in `folder`; raises SourceError when it is not there."""
+        if not (folder / "rows.parquet").is_file():
+            raise SourceError(f"{folder}: no token files here; expected tokens.npy, has_loss.npy and rows.parquet")
+        arrays = (np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ("tokens", "has_loss"))
+        return cls(pl.read_parquet(folder / "rows.parquet"), *arrays)
+
+
+def encode_examples(examples: pl.DataFrame, tokenizer: Tokenizer) -> TokenRows:
+    """Encode an Example table, in its order. Needs id, messages, tools, language, weight and meta."""
+    dtype = np.uint16 if tokenizer.get_vocab_size() <= 2**16 else np.uint32
+    tokens, has_loss, n_tokens = [np.empty(0, dtype)], [np.empty(0, np.bool_)], []
+    for chunk in examples.iter_slices(ENCODE_ROWS):
+        for ids, flags in encode(conversations(chunk), tokenizer):
+            tokens.append(np.array(ids, dtype))
+            has_loss.append(np.array(flags, np.bool_))
+            n_tokens.append(len(ids))
+    n_answer_tokens = [int(flags.sum()) for flags in has_loss[1:]]
+    rows = examples.select(
+        "id",
+        "language",
+        "weight",
+        n_tokens=pl.Series(n_tokens, dtype=pl.Int32),
+        n_answer_tokens=pl.Series(n_answer_tokens, dtype=pl.Int32),
+    )
+    return TokenRows(rows, np.concatenate(tokens), np.concatenate(has_loss))
+
+
+def conversations(examples: pl.DataFrame) -> list[list[Piece]]:
+    """Every example rendered by the chat template, with the `loss_weights` of its meta."""
+    columns = (examples[name].to_list() for name in ("messages", "tools", "meta"))
+    return [render(m, tools, json.loads(meta).get("loss_weights")) for m, tools, meta in zip(*columns, strict=True)]

@@ -1,0 +1,179 @@
+"""A source's files, in order of their names, uncompressed and unpacked; nothing is written to disk.
+
+Compression and tar are told by their first bytes, never by the name, and may be nested three deep.
+"""
+
+import bz2
+import importlib.util
+import lzma
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import zstandard
+
+from tasks.core.errors import ParamsError, SourceError
+from tasks.core.params import Source
+
+HEAD_BYTES = 1 << 18  # seen before it is decided what a file is
+CHUNK_BYTES = 1 << 16  # small, so that a decompression bomb gives at most some 60 MB at a time
+MAX_NESTING = 3
+DECOMPRESSORS: tuple[tuple[bytes, Callable[[], Any]], ...] = (
+    (b"\x1f\x8b\x08", lambda: zlib.decompressobj(wbits=31)),
+    (b"\x28\xb5\x2f\xfd", lambda: zstandard.ZstdDecompressor().decompressobj()),
+    (b"BZh", bz2.BZ2Decompressor),
+    (b"\xfd7zXZ\x00", lzma.LZMADecompressor),
+)
+DAMAGE = (zlib.error, zstandard.ZstdError, lzma.LZMAError, tarfile.TarError, EOFError)
+
+
+class Damaged(Exception):
+    """A file whose compression or packing ends too early or is broken; what came before it is good."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """One file: its name within the source, its first bytes and a stream of all of them, to be read once."""
+
+    name: str
+    head: bytes
+    chunks: Iterator[bytes]
+    path: Path | None  # where it lies, if it lies uncompressed on disk
+
+
+def inputs(path: Path, source: Source) -> Iterator[Input]:
+    """Every file of the source. Raises ParamsError when it is not there, SourceError when it cannot be read."""
+    root = _package_path(source.package) if source.package else path
+    if not root.exists():
+        raise ParamsError(f"{root}: no such file or folder; expected the source's data")
+    for file in _files(root, source):
+        name = file.relative_to(root).as_posix() if root.is_dir() else file.name
+        yield from _opened(name, _bytes_of(file), file, source.include, MAX_NESTING)
+
+
+def _package_path(package: str) -> Path:
+    module, _, inside = package.partition(":")
+    spec = importlib.util.find_spec(module) if module.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
+        raise ParamsError(f"package {package}: {module!r} is not an installed package; try `make install`")
+    root = Path(next(iter(spec.submodule_search_locations)))
+    if not (root / inside).resolve().is_relative_to(root.resolve()) or not (root / inside).exists():
+        raise ParamsError(f"package {package}: {module} has no {inside!r}; expected a path within the package")
+    return root / inside
+
+
+def _files(root: Path, source: Source) -> list[Path]:
+    if root.is_file():
+        return [root]
+    code = {".py", ".pyc"} if source.package else set()
+    found = [
+        file
+        for file in root.rglob("*")
+        if file.is_file() and file.suffix not in code and _is_wanted(file.relative_to(root).as_posix(), source.include)
+    ]
+    if not found:
+        raise SourceError(f"{root.name}: no file in this folder matches include {source.include!r}")
+    saved = {file.parent for file in found if file.name == "state.json"}  # of Hugging Face's save_to_disk
+    found = [f for f in found if f.suffix == ".arrow" or not (f.parent in saved or f.name == "dataset_dict.json")]
+    return sorted(found, key=lambda file: file.relative_to(root).as_posix())
+
+
+def _is_wanted(name: str, include: str) -> bool:
+    parts = name.split("/")
+    hidden = any(part.startswith(".") or part == "__pycache__" for part in parts)
+    return not hidden and (fnmatch(name, include) or fnmatch(parts[-1], include))
+
+
+def _bytes_of(file: Path) -> Iterator[bytes]:
+    try:
+        with file.open("rb") as stream:
+            yield from iter(lambda: stream.read(CHUNK_BYTES), b"")
+    except OSError as error:
+        raise SourceError(f"{file}: cannot be read: {error.strerror}") from None
+
+
+def _opened(name: str, chunks: Iterator[bytes], path: Path | None, include: str, nesting: int) -> Iterator[Input]:
+    head, chunks = _peek(chunks)
+    for magic, new in DECOMPRESSORS:
+        if head.startswith(magic) and nesting:
+            yield from _opened(name, _decompressed(chunks, new), None, include, nesting - 1)
+            return
+    if head[257:262] == b"ustar" and nesting:
+        yield from _members(name, chunks, include, nesting - 1)
+        return
+    yield Input(name, head, chunks, path)
+
+
+def _peek(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    held: list[bytes] = []
+    try:
+        while sum(map(len, held)) < HEAD_BYTES:
+            held.append(next(chunks))
+    except StopIteration:
+        pass
+    except Damaged as error:
+        chunks = _raising(error)
+    return b"".join(held)[:HEAD_BYTES], chain(held, chunks)
+
+
+def _raising(error: Damaged) -> Iterator[bytes]:
+    raise error
+    yield b""
+
+
+def _decompressed(chunks: Iterator[bytes], new: Callable[[], Any]) -> Iterator[bytes]:
+    stream, has_begun = new(), False
+    try:
+        for chunk in chunks:
+            while chunk:
+                if stream.eof:  # another compressed stream follows in the same file
+                    if not chunk.strip(b"\0"):
+                        break
+                    stream = new()
+                data, has_begun = stream.decompress(chunk), True
+                chunk = stream.unused_data if stream.eof else b""
+                if data:
+                    yield data
+    except (*DAMAGE, OSError) as error:
+        raise Damaged(f"damaged compression: {error}") from None
+    if has_begun and not stream.eof:
+        raise Damaged("the compressed data ends too early")
+
+
+class _Stream:
+    """Just enough of a file for tarfile to read from."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self.chunks, self.held = chunks, b""
+
+    def read(self, size: int) -> bytes:
+        while len(self.held) < size and (chunk := next(self.chunks, b"")):
+            self.held += chunk
+        data, self.held = self.held[:size], self.held[size:]
+        return data
+
+
+def _members(name: str, chunks: Iterator[bytes], include: str, nesting: int) -> Iterator[Input]:
+    try:
+        with tarfile.open(fileobj=_Stream(chunks), mode="r|") as archive:  # type: ignore[call-overload]
+            for member in archive:
+                file = archive.extractfile(member) if member.isfile() else None
+                if file is not None and _is_wanted(member.name.removeprefix("./"), include):
+                    read = file.read
+                    content = _guarded(iter(lambda read=read: read(CHUNK_BYTES), b""))  # type: ignore[misc]
+                    yield from _opened(f"{name}/{member.name.removeprefix('./')}", content, None, include, nesting)
+    except tarfile.TarError as error:
+        damage = _raising(Damaged(f"damaged tar: {error}"))
+        yield Input(name, b"", damage, None)
+
+
+def _guarded(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    try:
+        yield from chunks
+    except tarfile.TarError as error:
+        raise Damaged(f"damaged tar: {error}") from None

@@ -1,0 +1,37 @@
+"""Pairs under other names: query/response (ms-swift), question/answer, input/output, user/assistant."""
+
+from typing import Any
+
+from tasks.formats.conversation import Conversation, RecordError, single_turn, text_of
+
+PAIRS = (
+    ("query", "response"),
+    ("question", "answer"),
+    ("query", "answer"),
+    ("question", "response"),
+    ("input", "output"),
+    ("user", "assistant"),
+    ("question", "query"),  # text to SQL, as in Spider
+)
+PROMPTS = ("query", "question")
+
+
+def is_row(record: dict[str, Any]) -> bool:
+    """Whether the record has a pair, or a prompt alone."""
+    return _pair(record) is not None
+
+
+def read(record: dict[str, Any]) -> list[Conversation]:
+    """One conversation."""
+    pair = _pair(record)
+    if pair is None:
+        raise RecordError("wrong_form", f"no pair of {', '.join(f'{p}/{a}' for p, a in PAIRS)}")
+    prompt, answer = pair
+    return [single_turn(record, text_of(record[prompt], prompt), answer, (prompt,))]
+
+
+def _pair(record: dict[str, Any]) -> tuple[str, str | None] | None:
+    for prompt, answer in PAIRS:
+        if prompt in record and answer in record:
+            return prompt, answer
+    return next(((prompt, None) for prompt in PROMPTS if prompt in record), None)

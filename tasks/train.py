@@ -1,0 +1,126 @@
+"""Train the small Transformer on the token files: all text of the train split first, then answers only.
+
+    checkpoint/    config.json, model.safetensors: the weights that evaluate and generate load
+    hf/            the same model for AutoModelForCausalLM and AutoTokenizer
+
+A run that was killed goes on from its state under run/train beside the target, and leaves the same bytes.
+"""
+
+import logging
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from tasks.core.errors import ParamsError
+from tasks.core.files import whole_folder
+from tasks.core.params import TrainParams
+from tasks.core.report import Report
+from tasks.core.schema import stable_hash
+from tasks.core.tokens import TokenRows, encode, load_tokenizer, special_ids
+
+log = logging.getLogger(__name__)
+
+
+def train(tokens: Path, target: Path, params: TrainParams) -> Report:
+    """Train on what tokenize left in `tokens`; leave checkpoint, Hugging Face folder and report in `target`.
+
+    Raises GateError naming the step when the loss is not finite.
+    """
+    from tasks.core.dataset import trainable
+    from tasks.core.hf import export
+    from tasks.core.training import fit, model_config, save_checkpoint
+
+    rows, val = (TokenRows.read(tokens / "tokens" / split) for split in ("train", "val"))
+    tokenizer_file = tokens / "tokenizer.json"
+    config = model_config(load_tokenizer(tokenizer_file).get_vocab_size(), params)
+    run = target.parent / "run"
+    work = run / "train" / fingerprint(tokens, params)
+    with curves(run / "tensorboard" / target.name, params.tensorboard) as plot:
+        fitted = fit(rows, val, config, params, work=work, on_step=observer(plot))
+    model, progress = fitted.model, fitted.progress
+    n_trainable = len(trainable(rows, params.block_size))
+    with whole_folder(target) as folder:
+        save_checkpoint(model, folder / "checkpoint")
+        export(model, tokenizer_file, folder / "hf")
+        measures = {
+            "parameters": sum(weight.numel() for weight in model.parameters()),
+            "best_step": progress.best_step,
+            "best_val_loss": progress.best_loss,
+            "tokens_read": progress.n_tokens,
+            "rows_cut_at_block_size": int((rows.lengths > params.block_size).sum()),
+            "rows_without_answer_in_block": len(rows) - n_trainable,
+            "history": progress.history,
+        }
+        report = Report("train", len(rows), n_trainable, measures=measures).write(folder)
+    shutil.rmtree(run / "train")
+    return report
+
+
+def generate(
+    checkpoint: Path, tokenizer_file: Path, prompt: str, *, max_new_tokens: int = 256, temperature: float = 0.0
+) -> str:
+    """The model's answer to `prompt`; raises ParamsError when that leaves no room in the block."""
+    from tasks.core.chat import END, render
+    from tasks.core.training import load_checkpoint
+
+    model, tokenizer = load_checkpoint(checkpoint), load_tokenizer(tokenizer_file)
+    [(input_ids, _)] = encode([render([{"role": "user", "content": prompt}], for_answer=True)], tokenizer)
+    if len(input_ids) >= model.config.block_size:
+        raise ParamsError(
+            f"prompt: {len(input_ids)} tokens; expected fewer than {model.config.block_size}, the block size"
+        )
+    answer = model.generate(input_ids, special_ids(tokenizer)[END], max_new_tokens, temperature)
+    return str(tokenizer.decode(list(answer)))
+
+
+def fingerprint(tokens: Path, params: TrainParams) -> str:
+    """A hash of all that the weights depend on; a state under another one is of another run."""
+    import torch
+
+    files = sorted(path for path in tokens.rglob("*") if path.is_file())
+    digests = [blake2b(path.read_bytes(), digest_size=16).hexdigest() for path in files]
+    return stable_hash(params.model_dump(), torch.__version__, digests)
+
+
+@contextmanager
+def curves(folder: Path, is_wanted: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Give a function that adds a line to the curves in `folder`, for TensorBoard; where unwanted, it does nothing."""
+    if not is_wanted:
+        yield lambda line: None
+        return
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(folder)) as writer:
+
+        def plot(line: dict[str, Any]) -> None:
+            for name in ("train_loss", "val_loss", "learning_rate", "grad_norm"):
+                if line.get(name) is not None:
+                    writer.add_scalar(name, line[name], line["step"])
+
+        yield plot
+
+
+def observer(plot: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
+    """Plot each line, and log those with a loss on val, with the speed (which goes into no artifact)."""
+    last = {"seconds": time.monotonic(), "n_tokens": 0}
+
+    def observe(line: dict[str, Any]) -> None:
+        plot(line)
+        if "val_loss" in line:
+            seconds = time.monotonic()
+            speed = (line["n_tokens"] - last["n_tokens"]) / max(seconds - last["seconds"], 1e-9)
+            log.info(
+                "step %d (%s): train %.3f, val %s nats per token; %.0f tokens/s",
+                line["step"],
+                line["phase"],
+                line["train_loss"],
+                "none" if line["val_loss"] is None else f"{line['val_loss']:.3f}",
+                speed,
+            )
+            last.update(seconds=seconds, n_tokens=line["n_tokens"])
+
+    return observe

@@ -1,0 +1,218 @@
+"""Training learns, stops on nonsense, and goes on after a kill as if nothing had happened."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import polars as pl
+import pytest
+import torch
+
+from tasks.core.dataset import fill
+from tasks.core.errors import GateError, ParamsError, SourceError
+from tasks.core.model import ModelConfig, Transformer
+from tasks.core.params import TokenizeParams, TrainParams
+from tasks.core.schema import examples_frame
+from tasks.core.tokens import TokenRows, encode_examples, train_tokenizer
+from tasks.core.training import answer_loss, fit, learning_rate, model_config, row_losses
+from tasks.tokenize import tokenize
+from tasks.train import fingerprint, generate, train
+
+TEXTS = {
+    "zh": [
+        ("中国的首都是哪里？", "北京。"),
+        ("把“谢谢”译成英文", "Thank you."),
+        ("三加五等于几？", "等于八。"),
+        ("写一句祝福", "愿你平安喜乐，万事胜意。"),
+        ("水的化学式是什么？", "H2O"),
+        ("推荐一种水果", "苹果，富含维生素。"),
+        ("订单什么时候发货？", "您的订单将在两天内发货。"),
+        ("给猫起个名字", "小橘"),
+        ("一年有几个季节？", "四个：春、夏、秋、冬。"),
+        ("反义词：高", "低"),
+    ],
+    "en": [
+        ("What is the capital of France?", "Paris."),
+        ("Translate 'cat' into Chinese", "猫"),
+        ("What is 7 times 6?", "42"),
+        ("Write a short slogan for tea", "Steep. Sip. Smile."),
+        ("Name a planet", "Saturn, the one with rings."),
+        ("Is the shop open on Sunday?", "Yes, from ten to four."),
+        ("Opposite of hot", "cold"),
+        ("Say hello", "Hello! How can I help you today?"),
+        ("def of a prime number", "A number above one with no divisor but one and itself."),
+        ("Who wrote Hamlet?", "William Shakespeare."),
+    ],
+}
+SMALL = TrainParams(block_size=64, batch_size=2, pretrain_steps=2, max_steps=5, eval_every=3, tensorboard=False)
+
+
+def examples() -> pl.DataFrame:
+    return examples_frame(
+        [
+            {
+                "id": f"{language}{i}",
+                "language": language,
+                "messages": [{"role": "user", "content": question}, {"role": "assistant", "content": answer}],
+            }
+            for language, pairs in TEXTS.items()
+            for i, (question, answer) in enumerate(pairs)
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def tokens(tmp_path_factory) -> Path:
+    """The twenty rows as a tokenized release; val and test are three of them."""
+    folder = tmp_path_factory.mktemp("data")
+    for split, rows in {"train": examples(), "val": examples()[::7], "test": examples()[::7]}.items():
+        (folder / "release").mkdir(exist_ok=True)
+        rows.write_parquet(folder / "release" / f"{split}.parquet")
+    tokenize(folder / "release", folder / "tokenize", TokenizeParams(vocab_size=400))
+    return folder / "tokenize"
+
+
+@pytest.fixture(scope="module")
+def rows() -> TokenRows:
+    return encode_examples(examples(), train_tokenizer([str(TEXTS)] * 2, 400))
+
+
+def sha256s(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_twenty_rows_are_learned_by_heart_within_300_steps(rows):
+    config = ModelConfig(vocab_size=400, n_layer=2, n_head=4, n_kv_head=2, n_embd=64, n_hidden=176, block_size=64)
+    params = TrainParams(
+        pretrain_steps=50, max_steps=200, batch_size=8, learning_rate=5e-3, weight_decay=0.0, eval_every=250
+    )
+    fitted = fit(rows, rows, config, params)
+    assert fitted.progress.step <= 300
+    assert answer_loss(fitted.model, rows) < 0.05
+
+
+def test_a_mask_shifted_by_one_gives_another_loss(rows):
+    torch.manual_seed(0)
+    model = Transformer(model_config(400, SMALL)).eval()
+    batch = fill(rows, [[0]], 64)
+    n_answer_tokens = int(rows.rows["n_answer_tokens"][0])
+    losses = model.token_losses(*batch)[0]
+    tokens, has_loss = rows[0]
+    logits = model(torch.from_numpy(tokens.astype("int64"))[None])[0].log_softmax(dim=-1)
+    by_hand = [-logits[t - 1, int(tokens[t])].item() for t in range(len(tokens)) if has_loss[t]]
+    assert len(by_hand) == n_answer_tokens
+    assert losses.tolist() == pytest.approx(by_hand, abs=1e-5)
+
+
+class Killed(Exception):
+    """Stands for a process that dies between two steps."""
+
+
+def killed_at(step: int):
+    def observe(line):
+        if line["step"] == step:
+            raise Killed
+
+    return observe
+
+
+def test_a_resumed_run_has_the_losses_and_weights_of_an_uninterrupted_one(rows, tmp_path):
+    config = model_config(400, SMALL)
+    whole, again = [], []
+    expected = fit(rows, rows, config, SMALL, on_step=whole.append)
+    with pytest.raises(Killed):
+        fit(rows, rows, config, SMALL, work=tmp_path / "work", on_step=killed_at(5))
+    resumed = fit(rows, rows, config, SMALL, work=tmp_path / "work", on_step=again.append)
+    assert [line["step"] for line in again] == [4, 5, 6, 7]  # the state after step 3 was there
+    assert again == whole[3:]
+    assert asdict(resumed.progress) == asdict(expected.progress)
+    for name, weight in expected.model.state_dict().items():
+        assert torch.equal(weight, resumed.model.state_dict()[name]), name
+
+
+def test_a_killed_step_goes_on_and_leaves_the_same_bytes(tokens, tmp_path):
+    train(tokens, tmp_path / "whole" / "train", SMALL)
+    data = tmp_path / "killed"
+    train_rows, val_rows = (TokenRows.read(tokens / "tokens" / split) for split in ("train", "val"))
+    work = data / "run" / "train" / fingerprint(tokens, SMALL)
+    vocab_size = json.loads((tmp_path / "whole/train/checkpoint/config.json").read_text())["vocab_size"]
+    with pytest.raises(Killed):
+        fit(train_rows, val_rows, model_config(vocab_size, SMALL), SMALL, work=work, on_step=killed_at(6))
+    assert (work / "progress.json").is_file()
+    train(tokens, data / "train", SMALL)
+    assert sha256s(data / "train") == sha256s(tmp_path / "whole" / "train")
+    assert not (data / "run" / "train").exists()
+
+
+def test_another_seed_gives_other_weights(rows):
+    config = model_config(400, SMALL)
+    first, second = (fit(rows, rows, config, SMALL.model_copy(update={"seed": seed})).model for seed in (0, 1))
+    assert not torch.equal(first.embedding.weight, second.embedding.weight)
+
+
+def test_the_state_holds_safetensors_and_json_only(rows, tmp_path):
+    fit(rows, rows, model_config(400, SMALL), SMALL, work=tmp_path / "work")
+    assert {path.suffix for path in (tmp_path / "work").iterdir()} == {".safetensors", ".json"}
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(rows):
+    wild = SMALL.model_copy(update={"learning_rate": 1e30, "warmup_ratio": 0.0})
+    with pytest.raises(GateError, match=r"at step [2-7]; expected finite numbers; a train\.learning_rate"):
+        fit(rows, rows, model_config(400, wild), wild)
+
+
+def test_the_rate_rises_to_its_peak_and_falls_to_its_floor():
+    params = TrainParams(learning_rate=1.0, warmup_ratio=0.1, min_lr_ratio=0.2)
+    rates = [learning_rate(step, 100, params) for step in range(100)]
+    assert rates[:10] == pytest.approx([step / 10 for step in range(1, 11)])
+    assert rates[9:] == sorted(rates[9:], reverse=True)
+    assert rates[-1] == pytest.approx(0.2, abs=1e-3)
+    assert rates[55] == pytest.approx(0.6, abs=0.01)  # half way down the cosine
+
+
+def test_rows_longer_than_the_block_are_left_out_of_row_losses_not_cut(rows):
+    torch.manual_seed(0)
+    model = Transformer(ModelConfig(vocab_size=400, block_size=24)).eval()
+    table = row_losses(model, rows)
+    short = rows.rows.filter(pl.col("n_tokens") <= 24)
+    assert 0 < len(short) < len(rows)
+    assert table["id"].to_list() == short["id"].to_list()
+    assert table["n_tokens"].to_list() == short["n_answer_tokens"].to_list()
+    assert answer_loss(model, rows) == pytest.approx(
+        model.loss(*fill(rows, [[i] for i in _indices(rows, 24)], 24)).item()
+    )
+
+
+def _indices(rows: TokenRows, block_size: int) -> list[int]:
+    return [i for i in range(len(rows)) if rows.lengths[i] <= block_size]
+
+
+def test_train_leaves_a_checkpoint_that_answers_and_a_folder_for_transformers(tokens, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    params = SMALL.model_copy(update={"tensorboard": True})
+    report = train(tokens, tmp_path / "train", params)
+    assert [line["step"] for line in report.measures["history"]] == [3, 6, 7]
+    assert {path.name for path in (tmp_path / "train" / "checkpoint").iterdir()} == {"config.json", "model.safetensors"}
+    assert {path.name for path in (tmp_path / "train" / "hf").iterdir()} == {
+        "config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
+    }  # fmt: skip
+    assert list((tmp_path / "run" / "tensorboard" / "train").glob("events.*"))
+    answer = generate(tmp_path / "train" / "checkpoint", tokens / "tokenizer.json", "你好", max_new_tokens=4)
+    assert isinstance(answer, str)
+    with pytest.raises(ParamsError, match="expected fewer than 64"):
+        generate(tmp_path / "train" / "checkpoint", tokens / "tokenizer.json", "你好" * 99)
+
+
+def test_what_is_missing_is_named(tmp_path):
+    with pytest.raises(SourceError, match="no token files here"):
+        train(tmp_path, tmp_path / "train", SMALL)
+    with pytest.raises(SourceError, match="no checkpoint here"):
+        generate(tmp_path, tmp_path / "tokenizer.json", "你好")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_cuda_that_is_not_there_is_refused(rows):
+    with pytest.raises(ParamsError, match="cuda is not available"):
+        fit(rows, rows, model_config(400, SMALL), SMALL.model_copy(update={"device": "cuda"}))
