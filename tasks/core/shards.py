@@ -5,6 +5,7 @@ A shard job is (function, arguments) with a function from a module's top level, 
 
 import multiprocessing
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -34,10 +35,11 @@ def in_processes(function: ShardFunction, jobs: Sequence[tuple[Any, ...]]) -> li
         return list(pool.map(function, *zip(*jobs, strict=True)))
 
 
-def leave_shard(target_file: Path, outcome: Outcome) -> None:
-    """Write one shard's examples at `target_file` and its part of the ledger into `ledger/` beside `examples/`."""
+def leave_shard(target_file: Path, outcome: Outcome, **tables: pl.DataFrame) -> None:
+    """Write one shard's examples at `target_file`, its part of the ledger and of every further table beside it."""
     write_parquet(outcome.examples.sort("id"), target_file)
-    write_parquet(outcome.ledger, target_file.parent.parent / "ledger" / target_file.name)
+    for name, table in {"ledger": outcome.ledger, **tables}.items():
+        write_parquet(table, target_file.parent.parent / name / target_file.name)
 
 
 def by_shards(
@@ -47,22 +49,30 @@ def by_shards(
     target: Path,
     params: Any,
     run_shards: RunShards,
-    measure: Callable[[pl.DataFrame], dict[str, Any]] = lambda ledger: {},
+    inputs: Sequence[Any] = (),
+    tables: Sequence[str] = (),
+    measure: Callable[[Path], dict[str, Any]] = lambda folder: {},
 ) -> Report:
-    """Run `function(source_file, target_file, params) -> rows in` on every shard, then join ledgers and report.
+    """Run `function(source_file, target_file, params, *inputs) -> rows in` on every shard, then join what they left.
 
-    `function` writes with `leave_shard`. `measure` turns the joined ledger into the report's measures.
+    `function` writes with `leave_shard`: the ledger and the further `tables` become one file each, sorted by id.
+    `measure` reads the joined folder and gives the report's measures.
     """
     files = example_files(examples)
     with whole_folder(target) as folder:
-        jobs = [(file, folder / "examples" / PART.format(part), params) for part, file in enumerate(files)]
+        jobs = [(file, folder / "examples" / PART.format(part), params, *inputs) for part, file in enumerate(files)]
         rows_in = sum(run_shards(function, jobs))
-        parts = sorted((folder / "ledger").glob("*.parquet"))
-        ledger = in_order(pl.concat([pl.read_parquet(part) for part in parts]))
+        ledger = in_order(_joined(folder / "ledger"))
         rows_out = int(pl.scan_parquet([job[1] for job in jobs]).select(pl.len()).collect().item())
         check_conservation(step, rows_in, rows_out, ledger)
-        for part in parts:
-            part.unlink()
-        (folder / "ledger").rmdir()
         write_parquet(ledger, folder / "ledger.parquet")
-        return Report(step, rows_in, rows_out, ledger_counts(ledger), describe(folder), measure(ledger)).write(folder)
+        for name in tables:
+            write_parquet(_joined(folder / name).sort("id"), folder / f"{name}.parquet")
+        return Report(step, rows_in, rows_out, ledger_counts(ledger), describe(folder), measure(folder)).write(folder)
+
+
+def _joined(parts: Path) -> pl.DataFrame:
+    """The parts of one table as one; the folder of parts goes away."""
+    joined = pl.concat([pl.read_parquet(part) for part in sorted(parts.iterdir())])
+    shutil.rmtree(parts)
+    return joined

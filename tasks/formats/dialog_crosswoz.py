@@ -19,7 +19,9 @@ RESULTS = "selectedResults"
 def is_row(record: dict[str, Any]) -> bool:
     """Whether the record has messages of usr and sys."""
     turns = record.get("messages")
-    return isinstance(turns, list) and bool(turns) and isinstance(turns[0], dict) and turns[0].get("role") in SPEAKERS
+    return (
+        isinstance(turns, list) and bool(turns) and isinstance(turns[0], dict) and str(turns[0].get("role")) in SPEAKERS
+    )
 
 
 def read(record: dict[str, Any]) -> list[Conversation]:

@@ -1,0 +1,85 @@
+"""Read people's labels and edits from `annotations/`: one verdict an example, by majority of annotators.
+
+Exports of Doccano, Prodigy and LightTag and our own lines are known by their content. What people do not agree on is
+counted and not used. A line that cannot be used stops the build: people's files are few and nothing of them is lost.
+"""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tasks.core.errors import SourceError
+from tasks.core.files import whole_folder, write_parquet
+from tasks.core.params import INSTRUCTION_TYPES, ImportAnnotationsParams
+from tasks.core.report import Report
+from tasks.core.schema import MESSAGES, canonical
+from tasks.formats.annotations import Label, read_labels
+
+_COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "id": pl.String,
+    "instruction_type": pl.String,
+    "messages": MESSAGES,
+    "n_votes": pl.Int32,
+    "n_annotators": pl.Int32,
+    "files": pl.String,
+}
+LABELS = pl.Schema(_COLUMNS)
+ENDINGS = {".jsonl", ".json"}
+
+
+def verdicts(labels: list[Label], min_votes: int) -> tuple[pl.DataFrame, int]:
+    """One row an example on which people agree, and how many they do not agree on.
+
+    An annotator has one vote an example, the last one given. A type needs `min_votes` and more votes than any other; an
+    edit stands when all who edited the example gave the same one. n_votes is null where there is only an edit.
+    """
+    by_example: dict[str, dict[str, list[Label]]] = {}
+    for label in labels:
+        by_example.setdefault(label.id, {}).setdefault(label.annotator, []).append(label)
+    rows, n_disputed = [], 0
+    for id, by_annotator in sorted(by_example.items()):
+        given = [[label for label in said if label.instruction_type] for said in by_annotator.values()]
+        votes = Counter(said[-1].instruction_type for said in given if said).most_common()
+        edits = {canonical(label.messages): label for said in by_annotator.values() for label in said if label.messages}
+        is_clear = bool(votes) and votes[0][1] >= min_votes and (len(votes) < 2 or votes[0][1] > votes[1][1])
+        n_disputed += (bool(votes) and not is_clear) or len(edits) > 1
+        edit = next(iter(edits.values())).messages if len(edits) == 1 else None
+        if is_clear or edit:
+            files = sorted({label.file for said in by_annotator.values() for label in said})
+            type_, n = votes[0] if is_clear else (None, None)
+            rows.append((id, type_, edit, n, len(by_annotator), " ".join(files)))
+    return pl.DataFrame(rows, schema=LABELS, orient="row"), n_disputed
+
+
+def import_annotations(annotations: Path, target: Path, params: ImportAnnotationsParams) -> Report:
+    """Read every .jsonl and .json below `annotations` into `target`/labels.parquet; no such folder is no labels.
+
+    Raises SourceError that names the file and line of what cannot be used.
+    """
+    files = sorted(path for path in annotations.rglob("*") if path.suffix in ENDINGS and path.is_file())
+    lines: list[Label | None] = []
+    for file in files:
+        name = file.relative_to(annotations).as_posix()
+        for label in read_labels(file, name):
+            if label and label.instruction_type not in (None, *INSTRUCTION_TYPES):
+                raise SourceError(
+                    f"{name}: example {label.id} has the label {label.instruction_type!r}; "
+                    f"expected one of {', '.join(INSTRUCTION_TYPES)}"
+                )
+            lines.append(label)
+    labels = [label for label in lines if label]
+    table, n_disputed = verdicts(labels, params.min_votes)
+    measures: dict[str, Any] = {
+        "files": len(files),
+        "lines": len(lines),
+        "lines_without_label": len(lines) - len(labels),
+        "annotators": len({label.annotator for label in labels}),
+        "examples_labelled": table["instruction_type"].drop_nulls().len(),
+        "examples_edited": table["messages"].drop_nulls().len(),
+        "examples_disputed": n_disputed,
+    }
+    with whole_folder(target) as folder:
+        write_parquet(table, folder / "labels.parquet")
+        return Report("import_annotations", measures=measures).write(folder)
