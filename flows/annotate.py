@@ -13,13 +13,12 @@ from tasks.core.report import Report
 
 
 @flow(name="export-annotations")
-def export_for_annotation(target: str, data: str | None = None, params: Params | None = None) -> Report:
+def export_for_annotation(target: str, data: str | None = None, params: Params | None = None) -> Report | None:
     """Write the rows that people should look at first into `target`."""
     project = find_project(Path.cwd())
     chosen = params or load_params(project / "params.yaml")
     examples = (Path(data) if data else project / "data") / "classify"
-    report: Report = TASKS["export_annotations"](examples, Path(target), chosen.export_annotations)
-    return report
+    return TASKS["export_annotations"](examples, Path(target), chosen.export_annotations)
 
 
 @flow(name="import-annotations")
@@ -32,9 +31,11 @@ def import_from_annotation(file: str) -> str:
     params = load_params(project / "params.yaml").import_annotations
     with tempfile.TemporaryDirectory() as scratch:
         shutil.copy(exported, Path(scratch) / exported.name)
-        report = TASKS["import_annotations"](Path(scratch), Path(scratch) / "checked", params)
+        checked = Path(scratch) / "checked"
+        TASKS["import_annotations"](Path(scratch), checked, params)
+        measures = Report.read(checked).measures
     target = project / "annotations" / exported.name
     target.parent.mkdir(exist_ok=True)
     shutil.copy(exported, target)
-    get_run_logger().info("%s: %s; commit it with git", target, report.measures)
+    get_run_logger().info("%s: %s; commit it with git", target, measures)
     return str(target)

@@ -11,11 +11,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from flows.runners import Runner
 from flows.server import DEFAULT_PORT, serve_ui, use_server
 from tasks.core.errors import GateError, ParamsError, SourceError
+from tasks.core.funnel import funnel, gone_and_made
 from tasks.core.params import Source, load_params
 from tasks.core.project import find_project
-from tasks.core.report import Report
 
 app = typer.Typer(
     help="Raw instruction data in, a release one can trust out.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -35,7 +36,7 @@ def build(
     only: Annotated[str | None, typer.Option(help="run this step alone")] = None,
     force: Annotated[bool, typer.Option(help="run what is up to date too")] = False,
     train: Annotated[bool, typer.Option("--train/--no-train", help="train and judge the model too")] = True,
-    runner: Annotated[str, typer.Option(help="where shards run: one, processes, threads or ray")] = "processes",
+    runner: Annotated[Runner, typer.Option(help="where shards run: one, processes, threads or ray")] = "processes",
     as_json: JsonOption = False,
 ) -> None:
     """Build a release (and the model) from the sources; only what is stale runs."""
@@ -53,7 +54,7 @@ def build(
         from flows.build import build_dataset
 
         flow_data = str(folder) if chosen else None
-        build_dataset(chosen, flow_data, only, force, train, runner)  # type: ignore[arg-type]
+        build_dataset(chosen, flow_data, only, force, train, runner)
         address = address or "run `make ui` (http://127.0.0.1:4200)"
         Console(stderr=True).print(f"Prefect UI: {address}")
     if not only:
@@ -70,33 +71,13 @@ def show_funnel(data: Path, as_json: bool) -> None:
     for column in table.columns[1:]:
         column.justify = "right"
     for report in reports:
-        n = {action: sum(report.ledger.get(action, {}).values()) for action in ("drop", "merge", "create")}
-        table.add_row(report.step, str(report.rows_in), *(str(v) for v in n.values()), str(report.rows_out))
+        n = gone_and_made(report).values()
+        table.add_row(report.step, str(report.rows_in), *map(str, n), str(report.rows_out))
     console = Console()
     console.print(table)
     console.print(
         f"Release: {data / 'release'}", f"Report:  {data / 'report' / 'index.html'}", sep="\n", highlight=False
     )
-
-
-def funnel(data: Path) -> list[Report]:
-    """The reports of the steps that leave examples, in DAG order; ingest and clean summed over their sources."""
-    reports = []
-    for step in ("ingest", "clean", "dedup", "decontaminate", "classify", "score", "split", "augment"):
-        found = sorted((data / step).glob("report.json" if (data / step / "report.json").exists() else "*/report.json"))
-        if found:
-            reports.append(_summed(step, [Report.read(path.parent) for path in found]))
-    return reports
-
-
-def _summed(step: str, reports: list[Report]) -> Report:
-    ledger: dict[str, dict[str, int]] = {}
-    for report in reports:
-        for action, reasons in report.ledger.items():
-            for reason, n in reasons.items():
-                of_action = ledger.setdefault(action, {})
-                of_action[reason] = of_action.get(reason, 0) + n
-    return Report(step, sum(r.rows_in or 0 for r in reports), sum(r.rows_out or 0 for r in reports), ledger)
 
 
 @app.command()

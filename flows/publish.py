@@ -2,7 +2,8 @@
 
 import base64
 import re
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 from prefect.artifacts import (
     create_image_artifact,
@@ -10,8 +11,8 @@ from prefect.artifacts import (
     create_table_artifact,
     update_progress_artifact,
 )
-from tasks.core.plots import step_plots
 
+from tasks.core.plots import step_plots
 from tasks.core.report import Report
 
 
@@ -46,7 +47,8 @@ class Progress:
 
     def __init__(self, n_stages: int) -> None:
         self.n_stages, self.n_done = n_stages, 0
-        self._id = create_progress_artifact(progress=0.0, key="build-progress", description=f"{n_stages} stages")
+        created = create_progress_artifact(progress=0.0, key="build-progress", description=f"{n_stages} stages")
+        self._id = cast(UUID, created)
 
     def advance(self) -> None:
         """One more stage is done."""

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow, get_run_logger
-from prefect.states import State
+from prefect.client.schemas.objects import State
 
 from flows.build import build_dataset
 from flows.versions import Versions

@@ -1,7 +1,6 @@
 """Every step as a Prefect task, with its policy: the one page of retries, timeouts and tags."""
 
 from functools import partial
-from typing import Any
 
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
@@ -25,11 +24,12 @@ from tasks import (
     train,
     validate,
 )
+from tasks.core.report import Report
 
 step = partial(task, cache_policy=NO_CACHE, persist_result=False)  # DVC owns caching and versions
 
-TASKS: dict[str, Task[..., Any]] = {
-    fn.__name__: fn
+TASKS: dict[str, Task[..., Report | None]] = {
+    fn.name: fn
     for fn in (
         step(ingest.ingest, retries=2, retry_delay_seconds=5),  # a source may lie on a network share
         step(clean.clean),

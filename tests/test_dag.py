@@ -1,4 +1,4 @@
-"""One name per step, everywhere: dag.py, dvc.yaml, params, modules, suites, tests; and a dep on all that a step reads."""
+"""One name per step, everywhere: dag.py, dvc.yaml, params, modules, suites, tests; and deps on all a step reads."""
 
 import ast
 import inspect
@@ -129,7 +129,7 @@ HEAVY = {"torch", "great_expectations", "transformers", "spacy", "matplotlib", "
 NEEDED = {
     "validate": {"great_expectations", "pandas", "matplotlib"},
     "report": {"matplotlib"},
-    **dict.fromkeys(TRAINING, {"torch", "matplotlib", "pandas", "transformers"}),
+    **{step: {"torch", "matplotlib", "pandas", "transformers"} for step in TRAINING},
 }
 
 

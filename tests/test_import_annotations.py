@@ -98,6 +98,6 @@ def test_an_edit_is_kept_whole(tmp_path: Path) -> None:
     ],
 )
 def test_a_line_that_cannot_be_used_stops_with_file_and_reason(tmp_path: Path, line: Any, told: str) -> None:
-    with pytest.raises(SourceError, match="ann.jsonl") as error:
+    with pytest.raises(SourceError, match=r"ann\.jsonl") as error:
         imported(tmp_path, OURS, line)
     assert told in str(error.value)

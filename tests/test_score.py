@@ -59,8 +59,8 @@ def test_an_answer_that_breaks_off_is_not_complete(answer: str, expected: int) -
 @pytest.mark.parametrize(
     "text",
     [
-        "The quick brown fox jumps over the lazy dog while nine wizards make toxic brew for the evil queen and jack and his "
-        "friends all run home again.",
+        "The quick brown fox jumps over the lazy dog while nine wizards make toxic brew for the evil queen and jack "
+        "and his friends all run home again.",
         "快乐的小狐狸跳过了懒惰的大黄狗，然后和它的朋友们一起在森林边上的小河里抓鱼吃。",
     ],
 )

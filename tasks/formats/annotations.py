@@ -57,8 +57,8 @@ def read_labels(file: Path, name: str) -> Iterator[Label | None]:
                 f"{where}: no known annotation with the fields {sorted(record)}; expected {{id, instruction_type or "
                 "messages}, or an export of Doccano, Prodigy or LightTag that has our example_id"
             )
-        labels = list(form.read(record, where, file.stem))
-        yield from [label._replace(file=name) for label in labels] or [None]
+        labels: list[Label | None] = [label._replace(file=name) for label in form.read(record, where, file.stem)]
+        yield from labels or [None]
 
 
 def _records(file: Path, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
