@@ -1,11 +1,13 @@
 """Redact, repair and drop, with a ledger line for every change.
 
 Redaction runs first, so that no later line of the ledger can hold a value that was taken out. Then the repairs of
-tasks/core/repair.py, in order, on every turn; then the rows are judged: an answer that is empty, refuses or repeats
-itself, a conversation that is too long. Last, the language. docs/operations.md has each operation with its measure.
+tasks/core/repair.py, in order, on every turn. What they change is looked at again until nothing changes: a zero-width
+character may have hidden a number. Then the rows are judged: an answer that is empty, refuses or repeats itself, a
+conversation that is too long. Last, the language. docs/operations.md has each operation with its measure.
 """
 
 import json
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -20,24 +22,32 @@ from tasks.core.report import Report
 from tasks.core.schema import EXAMPLE, canonical
 from tasks.core.shards import RunShards, by_shards, in_processes, leave_shard
 from tasks.core.text import tokens, units_of
+from tasks.formats.tool_calls import split_calls, with_calls
 
 DROPS = ("empty_prompt", "empty_answer", "refusal", "repetition", "too_long")
 REASONS = (*(f"pii_{kind}" for kind in KINDS), *(repair.name for repair in REPAIRS), *DROPS)
 
+MODEL_EN = (
+    r"(?:ai|artificial intelligence|(?:large )?language model)"
+    r"(?:[ -](?:language|model|assistant|chatbot|system|program))*"
+)
 # Looked for where an answer begins. A business that is sorry says "we"; a model that refuses says "I" and helps nobody.
 REFUSAL_EN = (
-    r"(?i)\A\W*(?:as an? (?:ai|artificial intelligence|(?:large )?language model)\b"
-    r"|(?:i['’]?m|i am) (?:just |only )?an? (?:ai|artificial intelligence|(?:large )?language model)\b"
+    rf"(?i)\A\W*(?:as an? {MODEL_EN},? (?:i|my|it)\b"
+    rf"|(?:i['’]?m|i am) (?:just |only )?an? {MODEL_EN}\b"
+    r"[^.!?\n]{0,80}(?:n['’]t\b|cannot|can not|unable|do not|without)"
     r"|(?:(?:i['’]?m |i am )?(?:very |really )?sorry|unfortunately|i apologi[sz]e)[,.;!]? ?(?:but )?"
     r"(?:as an? (?:ai|language model)|i (?:can(?:no|['’])t|can not|am (?:not able|unable)|won['’]t be able) (?:to )?"
     r"(?:help|assist|fulfil|comply|answer|do that|provide|generate|create|complete|engage|continue|discuss))"
     r"|i (?:can(?:no|['’])t|am (?:not able|unable) to) (?:help|assist|fulfil|comply)(?: you)? with (?:that|this)"
     r"|(?:(?:i['’]?m |i am )?sorry|unfortunately)\b[^\n]{0,120}\b(?:task|prompt|instruction|language model|ai model)\b"
     r"[^\n]{0,120}(?:cannot|can['’]t|unable to|not possible|beyond)"
-    r"|(?:sorry|unfortunately)\b[^\n]{0,120}(?:cannot|can['’]t|unable to)[^\n]{0,60}\b(?:this task|language model|ai model)\b)"
+    r"|(?:sorry|unfortunately)\b[^\n]{0,120}(?:cannot|can['’]t|unable to)[^\n]{0,60}"
+    r"\b(?:this task|language model|ai model)\b)"
 )
 REFUSAL_ZH = (
     r"\A[\s\p{P}]*(?:作为(?:一个|一名|一款|一种)?(?:AI|ai|人工智能|(?:大型?)?语言模型|聊天机器人|智能助手)"
+    r"(?:语言|大?模型|助手|助理|程序|系统|机器人)*[，,、：]?\s?(?:我|本(?:模型|助手)|无法|不能|没有)"
     r"|我(?:只)?是(?:一个|一名|一款|一种)?(?:AI|ai|人工智能|(?:大型?)?语言模型)[^。！？\n]{0,30}(?:无法|不能|没有)"
     r"|(?:很|非常|十分|真的)?(?:抱歉|对不起|遗憾)[，,。！!]?\s?(?:但是?|不过)?(?:作为(?:AI|一个|人工智能)|我(?:无法|不能|没有办法|没法)"
     r"(?:回答|提供|完成|帮助|协助|满足|生成|为您提供|为你提供|理解|处理|执行)))"
@@ -49,34 +59,44 @@ REPEATED_TOKENS = 4  # an answer's repetition is the share of its token 4-grams 
 LEAST_NGRAMS = 24  # with fewer 4-grams a ratio says nothing
 
 
-def redact(examples: pl.DataFrame, salt: str) -> Outcome:
-    """Put typed placeholders for personal data and secrets, in turns, tools and meta."""
+def redact(examples: pl.DataFrame, redactors: defaultdict[str, Redactor]) -> pl.DataFrame:
+    """Put typed placeholders for personal data and secrets, in turns, tools and meta; gives the rows that changed.
+
+    `redactors` has one for each id and remembers its placeholders. JSON stays JSON.
+    """
     turns = pl.col("messages").list.eval(pl.element().struct.field("content")).list.join("\n")
     suspects = examples.filter(
         pl.any_horizontal(c.str.contains(SUSPECT) for c in (turns, pl.col("tools"), pl.col("meta")))
     )
-    events, changed = [], []
+    changed = []
     for row in suspects.select("id", "messages", "tools", "meta").to_dicts():
-        redactor = Redactor(salt)
-        messages = [{"role": m["role"], "content": redactor.redact(m["content"])} for m in row["messages"]]
-        tools = row["tools"] and redactor.redact(row["tools"])
+        redactor = redactors[row["id"]]
+        n_before = redactor.n_found.total()
+        messages = [{"role": m["role"], "content": _redact_turn(m["content"], redactor)} for m in row["messages"]]
+        tools = row["tools"] and canonical(_redact_json(json.loads(row["tools"]), redactor))
         meta = canonical(_redact_json(json.loads(row["meta"]), redactor))
-        for kind, n in redactor.n_found.items():
-            events.append(event("clean", row["id"], "edit", f"pii_{kind}", measure=n, after=redactor.told(kind)))
-        if redactor.n_found:
+        if redactor.n_found.total() > n_before:
             changed.append({"id": row["id"], "messages": messages, "tools": tools, "meta": meta})
-    schema = {name: EXAMPLE[name] for name in ("id", "messages", "tools", "meta")}
-    return Outcome(examples.update(pl.DataFrame(changed, schema=schema), on="id"), ledger_frame(events))
+    return pl.DataFrame(changed, schema={name: EXAMPLE[name] for name in ("id", "messages", "tools", "meta")})
+
+
+def _redact_turn(content: str, redactor: Redactor) -> str:
+    """The turn redacted; the calls in it are still calls."""
+    text, calls = split_calls(content)
+    return with_calls(redactor.redact(text), _redact_json(calls, redactor)) if calls else redactor.redact(content)
 
 
 def _redact_json(value: Any, redactor: Redactor) -> Any:
-    """`value` with its strings redacted; names and numbers stay, so it is still what it was."""
+    """`value` with its texts, names and whole numbers redacted; a number that is a value becomes its placeholder."""
     if isinstance(value, str):
         return redactor.redact(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        text = redactor.redact(str(value))
+        return value if text == str(value) else text
     if isinstance(value, list):
         return [_redact_json(part, redactor) for part in value]
     if isinstance(value, dict):
-        return {name: _redact_json(part, redactor) for name, part in value.items()}
+        return {redactor.redact(name): _redact_json(part, redactor) for name, part in value.items()}
     return value
 
 
@@ -95,6 +115,38 @@ def repair(turns: pl.DataFrame, operation: Repair) -> tuple[pl.DataFrame, list[d
             events.append(event("clean", id, "edit", operation.name, before=was, after=becomes))
     fixed = pl.DataFrame(changed, schema={"id": pl.String, "turn": pl.UInt32, "content": pl.String}, orient="row")
     return turns.update(fixed, on=["id", "turn"]), events
+
+
+def mend(examples: pl.DataFrame, params: CleanParams) -> Outcome:
+    """Redact and repair until nothing changes: what one operation takes out may have hidden what another looks for.
+
+    Where a repair brought out a value, the ledger withholds the texts of that row's repairs: they may show it.
+    """
+    redactors = defaultdict[str, Redactor](lambda: Redactor(params.redaction_salt))
+    events: list[dict[str, Any]] = []
+    waiting = examples
+    while len(waiting):
+        if params.pii:
+            redacted = redact(waiting, redactors)
+            found = set(redacted["id"])
+            events = [line | {"before": None, "after": None} if line["id"] in found else line for line in events]
+            waiting, examples = (rows.update(redacted, on="id") for rows in (waiting, examples))
+        turns, in_pass = _explode(waiting), list[dict[str, Any]]()
+        for operation in REPAIRS:
+            if getattr(params, operation.name):
+                turns, more = repair(turns, operation)
+                in_pass += more
+        repaired = waiting.filter(pl.col("id").is_in([line["id"] for line in in_pass]))
+        together = turns.group_by("id", maintain_order=True).agg(messages=pl.struct("role", "content"))
+        waiting = repaired.update(together, on="id")
+        examples = examples.update(waiting.select("id", "messages"), on="id")
+        events += in_pass
+    events += [
+        event("clean", id, "edit", f"pii_{kind}", measure=n, after=redactor.told(kind))
+        for id, redactor in redactors.items()
+        for kind, n in redactor.n_found.items()
+    ]
+    return Outcome(examples, ledger_frame(events))
 
 
 def repetition(answer: pl.Expr) -> pl.Expr:
@@ -129,7 +181,7 @@ def judge(rows: pl.DataFrame, params: CleanParams) -> pl.DataFrame:
             "empty_answer",
             pl.col("answer_units") < max(1, params.min_answer_units),
             "answer_units",
-            params.min_answer_units,
+            max(1, params.min_answer_units),
         ),
         ("refusal", pl.col("refusal"), None, None),
         ("repetition", pl.col("repetition") > params.max_repetition_ratio, "repetition", params.max_repetition_ratio),
@@ -150,25 +202,17 @@ def judge(rows: pl.DataFrame, params: CleanParams) -> pl.DataFrame:
 
 def clean_examples(examples: pl.DataFrame, params: CleanParams) -> Outcome:
     """Redact, repair, judge and name the language; see the module's docstring for the order."""
-    outcome = redact(examples, params.redaction_salt) if params.pii else Outcome(examples, ledger_frame([]))
-    turns = _explode(outcome.examples)
-    events: list[dict[str, Any]] = []
-    for operation in REPAIRS:
-        if getattr(params, operation.name):
-            turns, more = repair(turns, operation)
-            events += more
-    spoken = with_languages(turns)
-    rows = _implode(spoken)
+    outcome = mend(examples, params)
+    rows = _texts(with_languages(_explode(outcome.examples)))
     dropped = judge(rows, params)
-    events += [event("clean", action="drop", **line) for line in dropped.to_dicts()]
+    drops = ledger_frame([event("clean", action="drop", **line) for line in dropped.to_dicts()])
     kept = (
-        outcome.examples.drop("messages")
-        .join(rows.select("id", "messages", "found"), on="id", maintain_order="left")
+        outcome.examples.join(rows.select("id", "found"), on="id", maintain_order="left")
         .join(dropped, on="id", how="anti", maintain_order="left")
         .with_columns(language=pl.when(pl.col("language") == "und").then("found").otherwise("language"))
         .select(list(EXAMPLE))
     )
-    return Outcome(kept, pl.concat([outcome.ledger, ledger_frame(events)]))
+    return Outcome(kept, pl.concat([outcome.ledger, drops]))
 
 
 def _explode(examples: pl.DataFrame) -> pl.DataFrame:
@@ -181,11 +225,10 @@ def _explode(examples: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _implode(turns: pl.DataFrame) -> pl.DataFrame:
-    """One row an example again: id, messages, its texts (prompt, answer, text), its language as found."""
+def _texts(turns: pl.DataFrame) -> pl.DataFrame:
+    """One row an example again: id, its texts (prompt, answer, text), its language as found."""
     content, language = pl.col("content"), pl.col("language")
     rows = turns.group_by("id", maintain_order=True).agg(
-        messages=pl.struct("role", "content"),
         prompt=content.head(pl.len() - 1).str.join("\n"),
         answer=content.last(),
         text=content.str.join("\n"),

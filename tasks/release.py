@@ -125,7 +125,8 @@ def manifest(data: Path, folder: Path, examples: pl.DataFrame, rows: dict[str, i
         files[name] = {"sha256": file_hash(path, "sha256"), "rows": rows.get(name)}
         if path.stem in SPLITS:
             files[name]["units"] = int(units.get(path.stem, 0)) if path.suffix == ".parquet" else None
-    upstream = sorted(p for step in STEPS for p in (data / step).rglob("*") if p.suffix in {".parquet", ".json"})
+    left_by = (*STEPS, "import_annotations")
+    upstream = sorted(p for step in left_by for p in (data / step).rglob("*") if p.suffix in {".parquet", ".json"})
     here = Path(__file__).parent
     code = [p for part in ("core", "formats", "augmenters") for p in (here / part).rglob("*") if p.suffix != ".pyc"]
     code += [here / f"{step}.py" for step in (*STEPS, "import_annotations", "release")]

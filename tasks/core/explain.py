@@ -10,12 +10,14 @@ from typing import Any
 import polars as pl
 
 from tasks.core.errors import SourceError
-from tasks.core.schema import EXAMPLE
+from tasks.core.ledger import LEDGER
+from tasks.core.schema import EXAMPLE, SPLITS
 
 STEPS = ("ingest", "clean", "dedup", "decontaminate", "classify", "score", "split", "augment")
 REDACTED = "pii_"  # how the reasons of redactions begin
 SHORTEST_PREFIX = 6
 RELATIVES_SHOWN = 20
+IS_ORIGIN = (pl.col("action") == "create") & (pl.col("reason") == "source")  # a row's first line in the lineage
 
 
 def explain(data: Path, id_or_prefix: str) -> dict[str, Any]:
@@ -25,19 +27,23 @@ def explain(data: Path, id_or_prefix: str) -> dict[str, Any]:
     """
     events = _events(data)
     id = _full_id(data, events, id_or_prefix)
+    events = events.filter(~IS_ORIGIN)
     mine = events.filter(pl.col("id") == id)
     rows = {step: row for step in STEPS if (row := _row(data / step, id)) is not None}
-    last = next(reversed(rows.values()), None)
+    released, row_of_release = _row_of_release(data, id)
+    last = next(reversed(rows.values()), row_of_release)
     gone = mine.filter(pl.col("action").is_in(["drop", "merge"]))
-    released = _row_of_release(data, id)
-    redacted = mine["reason"].str.starts_with(REDACTED).any()
+    redacted = bool(mine["reason"].str.starts_with(REDACTED).any())
     origin = rows.get("ingest")
+    if redacted and origin is not None:
+        origin["messages"] = None  # also where it is the last that is known, for the row was dropped
+    known = origin or row_of_release
     return {
         "id": id,
-        "source": origin and origin["source"],
-        "source_row": origin and origin["source_row"],
-        "ingested": None if redacted else origin and origin["messages"],
-        "withheld": bool(redacted),
+        "source": known and known["source"],
+        "source_row": known and known["source_row"],
+        "ingested": origin and origin["messages"],
+        "withheld": redacted,
         "events": mine.drop("id").to_dicts(),
         "fate": gone["action"][0] if len(gone) else ("released" if released else "not released yet"),
         "survivor": gone["other_id"][0] if len(gone) and gone["action"][0] == "merge" else None,
@@ -55,7 +61,7 @@ def explain(data: Path, id_or_prefix: str) -> dict[str, Any]:
 def _events(data: Path) -> pl.DataFrame:
     lineage = data / "release" / "lineage.parquet"
     if lineage.is_file():
-        return pl.read_parquet(lineage).filter(~((pl.col("action") == "create") & (pl.col("reason") == "source")))
+        return pl.read_parquet(lineage).select(list(LEDGER))
     found = [path for step in STEPS for path in sorted((data / step).glob("**/ledger.parquet"))]
     if not found:
         raise SourceError(f"{data}: nothing was built here; run `instructflow build`, or name the folder with --data")
@@ -95,12 +101,12 @@ def _row(folder: Path, id: str) -> dict[str, Any] | None:
     return found.row(0, named=True) if len(found) else None
 
 
-def _row_of_release(data: Path, id: str) -> str | None:
-    for split in ("train", "val", "test"):
-        path = data / "release" / f"{split}.parquet"
-        if path.is_file() and len(pl.scan_parquet(path).filter(pl.col("id") == id).select("id").collect()):
-            return path.name
-    return None
+def _row_of_release(data: Path, id: str) -> tuple[str | None, dict[str, Any] | None]:
+    """The file of the release that has the row, and the row."""
+    for path in [data / "release" / f"{split}.parquet" for split in SPLITS]:
+        if path.is_file() and len(found := pl.scan_parquet(path).filter(pl.col("id") == id).collect()):
+            return path.name, found.row(0, named=True)
+    return None, None
 
 
 def _relatives(data: Path, row: dict[str, Any] | None) -> list[str]:

@@ -238,15 +238,29 @@ class TrainParams(Section):
 class EvaluateParams(Section):
     """Judge the checkpoint on val and test."""
 
-    batch_size: int = Field(32, ge=1, description="sequences in one forward pass")
+    n_samples: int = Field(8, ge=0, description="answers generated for the report, one a language and type")
+    max_new_tokens: int = Field(64, ge=1, description="longest generated answer, in tokens")
+    threads: int = Field(2, ge=1, description="torch threads; float sums, so the last digits, depend on it")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to run; auto takes CUDA if there")
 
 
 class LiftParams(Section):
     """Train on raw and on curated rows and compare."""
 
-    seeds: list[Seed] = Field(default_factory=lambda: [0, 1, 2], description="one run per seed and arm")
-    max_steps: int = Field(80, ge=1, description="optimizer steps of each run; equal tokens in both arms")
-    batch_size: int = Field(16, ge=1, description="sequences in one step")
+    seeds: list[Seed] = Field(
+        default_factory=lambda: [0, 1, 2],
+        min_length=1,
+        description="one run per seed and arm; fewer than 2 prove nothing",
+    )
+    max_steps: int = Field(60, ge=1, description="optimizer steps of each run; equal tokens in both arms")
+    batch_size: int = Field(8, ge=1, description="sequences in one step")
+    block_size: int = Field(128, ge=16, description="context length, in tokens; longer test rows are not judged")
+
+    @model_validator(mode="after")
+    def _different_seeds(self) -> "LiftParams":
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds must differ, got {self.seeds}: an equal run says nothing new")
+        return self
 
 
 class ReportParams(Section):

@@ -4,15 +4,15 @@ No `\\b` anywhere: Han characters are word characters, so 电话13812345678请 h
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from tasks.core.schema import stable_hash
 
+KEY_BEGINS = r"A3T|ABIA|ACCA|AKIA|ASIA|gh[pousr]_|github_pat_|xox|hooks\.slack|[rs]k[_-]|eyJ|AIza|PRIVATE KEY"
 # A cheap look at a whole column: only what has one of these is searched.
-SUSPECT = (
-    r"@|\d{4}[ -]?\d{3}|\d{3}\)?[ .-]\d{3}[.-]\d{4}|\+\d|AKIA|gh[pousr]_|github_pat_|xox|sk[_-]|eyJ|AIza|PRIVATE KEY"
-)
+SUSPECT = rf"@|\d{{4}}[ -]?\d{{3}}|\d{{3}}(?:\) ?|[ .-])\d{{3}}[.-]\d{{4}}|\+\d|{KEY_BEGINS}"
 # Where a number may not begin or end: inside a longer number or a decimal fraction.
 _ALONE = r"(?<![\d.])(?<![\d]-)", r"(?!\d|\.\d)"
 
@@ -57,11 +57,15 @@ def _alone(pattern: str) -> re.Pattern[str]:
 # In this order: what an earlier kind has taken, a later one does not see.
 PATTERNS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     ("key", re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S), _always),
+    # JSON web tokens with their signature, GitHub's fine-grained tokens, Google's API keys
+    ("key", re.compile(r"eyJ[\w-]+\.eyJ[\w-]+(?:\.[\w-]*)?|github_pat_\w{22,}|AIza[\w-]{35}", re.A), _always),
+    # OpenAI, Anthropic, DeepSeek
+    ("key", re.compile(r"(?<![a-zA-Z0-9])sk-(?=[a-zA-Z_-]*\d)[\w-]{32,}", re.A), _always),
     ("email", re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}"), _always),
     ("id_card", _alone(r"\d{17}[\dXx]"), _id_card),
     # Card prefixes: UnionPay 62, Visa 4, Mastercard 51-55, Amex 34 and 37, JCB 35 (ISO/IEC 7812 issuer ranges)
     ("bank_card", _alone(r"(?=62|4|5[1-5]|3[457])\d(?:[ -]?\d){14,18}"), _luhn),
-    ("phone", _alone(r"(?:\+?86[ -]?)?1[3-9]\d[ -]?\d{4}[ -]?\d{4}"), _always),
+    ("phone", _alone(r"(?:(?:\+|00)?86[ -]?)?1[3-9]\d[ -]?\d{4}[ -]?\d{4}"), _always),
     ("phone", _alone(r"\(?0\d{2,3}\)?[ -]\d{7,8}"), _always),
     ("phone", re.compile(r"\+\d[\d ().-]{7,17}\d"), _international),
     ("phone", _alone(r"(?:\(\d{3}\) ?|\d{3}[.-])\d{3}[.-]\d{4}"), _always),
@@ -69,20 +73,20 @@ PATTERNS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
 KINDS = ("email", "phone", "id_card", "bank_card", "key")
 
 
-def _keys(text: str) -> Iterator[str]:
-    """Secrets that detect-secrets' named detectors know; its entropy detectors are left out: they guess."""
+def _keys(text: str) -> Iterator[re.Match[str]]:
+    """What detect-secrets' named detectors know of secrets; its entropy detectors are left out: they guess.
+
+    Their patterns are searched here, for the detectors give a match's group: of a GitHub token its first three letters.
+    """
     from detect_secrets.plugins.aws import AWSKeyDetector
     from detect_secrets.plugins.github_token import GitHubTokenDetector
-    from detect_secrets.plugins.jwt import JwtTokenDetector
     from detect_secrets.plugins.openai import OpenAIDetector
     from detect_secrets.plugins.slack import SlackDetector
     from detect_secrets.plugins.stripe import StripeDetector
 
-    for detector in (
-        AWSKeyDetector, GitHubTokenDetector, JwtTokenDetector, OpenAIDetector, SlackDetector, StripeDetector
-    ):  # fmt: skip
-        for secret in detector().analyze_string(text):
-            yield secret if isinstance(secret, str) else secret[0]
+    for detector in (AWSKeyDetector, GitHubTokenDetector, OpenAIDetector, SlackDetector, StripeDetector):
+        for pattern in detector.denylist:
+            yield from pattern.finditer(text)
 
 
 def find(text: str) -> list[Found]:
@@ -93,15 +97,22 @@ def find(text: str) -> list[Found]:
         if not any(start < other.end and other.start < end for other in found):
             found.append(Found(start, end, kind))
 
-    if re.search(r"AKIA|gh[pousr]_|xox|sk[_-]|eyJ", text):
-        for secret in sorted(set(_keys(text)), key=lambda s: (-len(s), s)):
-            for match in re.finditer(re.escape(secret), text):
-                add(match.start(), match.end(), "key")
+    if re.search(KEY_BEGINS, text):
+        for match in _keys(text):
+            add(match.start(), match.end(), "key")
     for kind, pattern, is_valid in PATTERNS:
         for match in pattern.finditer(text):
             if is_valid(match.group()):
                 add(match.start(), match.end(), kind)
     return sorted(found)
+
+
+def _plain(kind: str, value: str) -> str:
+    """The value without its spelling: case, spaces, China's prefix."""
+    if kind in ("email", "key"):
+        return value.lower() if kind == "email" else value
+    digits = re.sub(r"[ ().-]", "", value).upper()
+    return re.sub(r"\A(?:\+|00)?86(?=1\d{10}\Z)", "", digits) if kind == "phone" else digits
 
 
 class Redactor:
@@ -110,19 +121,21 @@ class Redactor:
     def __init__(self, salt: str) -> None:
         self.salt = salt
         self.placeholders: dict[tuple[str, str], str] = {}
-        self.n_found: dict[str, int] = {}
+        self.n_found = Counter[str]()
 
     def redact(self, text: str) -> str:
-        """`text` with every value replaced by `<KIND_n>`."""
-        parts, end = [], 0
-        for value in find(text):
-            parts += [text[end : value.start], self._placeholder(value.kind, text[value.start : value.end])]
-            end = value.end
-            self.n_found[value.kind] = self.n_found.get(value.kind, 0) + 1
-        return "".join([*parts, text[end:]])
+        """`text` with every value replaced by `<KIND_n>`; again, until no value had another at its side."""
+        while values := find(text):
+            parts, end = [], 0
+            for value in values:
+                parts += [text[end : value.start], self._placeholder(value.kind, text[value.start : value.end])]
+                end = value.end
+                self.n_found[value.kind] += 1
+            text = "".join([*parts, text[end:]])
+        return text
 
     def _placeholder(self, kind: str, value: str) -> str:
-        plain = re.sub(r"[ ().-]", "", value) if kind != "email" else value.lower()
+        plain = _plain(kind, value)
         n_of_kind = sum(1 for other, _ in self.placeholders if other == kind)
         return self.placeholders.setdefault((kind, plain), f"<{kind.upper()}_{n_of_kind + 1}>")
 

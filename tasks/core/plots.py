@@ -4,6 +4,7 @@ Text stays text (the reader's own fonts show Chinese), and nothing from the data
 """
 
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
@@ -12,15 +13,19 @@ from tasks.core.report import Report
 
 INK, QUIET, GRID = "#1f2933", "#7b8794", "#e4e7eb"
 COLOURS = ("#2f6f8f", "#e08e45", "#6a994e", "#a44a3f", "#7d6b91", "#c9b458", "#4d908e", "#577590")
-FONTS = ["Inter", "Helvetica Neue", "Arial", "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", "sans-serif"]
+# Measured with the font that matplotlib brings (so the bytes do not hang on a machine's fonts), shown in the reader's.
+FONTS = "Inter, 'Helvetica Neue', Arial, 'Noto Sans CJK SC', 'PingFang SC', 'Microsoft YaHei', sans-serif"
+FAMILY = re.compile(r'(<text style="[^"]*?font-family: )[^;"]+')  # within a tag: text from data has no < of its own
+# What repeats in every plot and says nothing; names of parts would come twice on a page with two plots.
+NOISE = re.compile(r"<metadata>.*?</metadata>|<style .*?</style>|(?<=<g) id=\"[\w.]+\"", re.DOTALL)
 STYLE = {
-    "svg.fonttype": "none", "svg.hashsalt": "instructflow", "font.family": FONTS, "font.size": 10,
+    "svg.fonttype": "none", "svg.hashsalt": "instructflow", "font.family": "DejaVu Sans", "font.size": 10,
     "text.parse_math": False, "text.color": INK, "axes.labelcolor": QUIET, "axes.edgecolor": GRID,
     "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "axes.axisbelow": True, "grid.color": GRID,
     "xtick.color": QUIET, "ytick.color": INK, "axes.titlesize": 11, "axes.titleweight": "bold",
     "axes.titlelocation": "left", "legend.frameon": False, "figure.facecolor": "none", "axes.facecolor": "none",
 }  # fmt: skip
-WIDTH = 7.0  # inches
+WIDTH = 5.6  # inches; a page scales it, so less is larger text
 MOST_BARS = 24
 LABEL_CHARS = 32
 
@@ -45,7 +50,8 @@ def _axes(title: str, height: float) -> Iterator[Any]:
         yield axes
         text = io.StringIO()
         figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
-    axes.set_label(text.getvalue()[text.getvalue().index("<svg") :])
+    svg = NOISE.sub("", text.getvalue()[text.getvalue().index("<svg") :])
+    axes.set_label(FAMILY.sub(rf"\1{FONTS}", svg))
 
 
 def bars(title: str, counts: dict[str, float]) -> str:
@@ -53,7 +59,7 @@ def bars(title: str, counts: dict[str, float]) -> str:
     shown = dict(list(counts.items())[:MOST_BARS])
     if rest := list(counts.values())[MOST_BARS:]:
         shown[f"{len(rest)} more"] = sum(rest)
-    with _axes(title, 0.8 + 0.26 * max(1, len(shown))) as axes:
+    with _axes(title, 0.5 + 0.25 * max(1, len(shown))) as axes:
         names = [_label(name) for name in shown]
         drawn = axes.barh(range(len(names)), list(shown.values()), color=COLOURS[0], height=0.7)
         axes.bar_label(drawn, labels=[_number(v) for v in shown.values()], padding=3, color=QUIET, fontsize=9)
@@ -95,6 +101,7 @@ def funnel(title: str, rows: list[tuple[str, int]]) -> str:
                       ha="center" if inside else "left", color="white" if inside else QUIET)  # fmt: skip
         axes.set_yticks(range(len(rows)), [_label(name) for name, _ in rows])
         _bars_only(axes)
+        axes.spines["left"].set_visible(False)
     return str(axes.get_label())
 
 
@@ -125,6 +132,23 @@ def intervals(title: str, values: dict[str, tuple[float, float, float]], zero: b
     return str(axes.get_label())
 
 
+def pairs(title: str, names: tuple[str, str], values: dict[str, tuple[float, float]]) -> str:
+    """Two dots a name on one scale from 0, joined by a line: `names` says what the first and the second are."""
+    with _axes(title, 0.9 + 0.28 * max(1, len(values))) as axes:
+        for place, ends in enumerate(values.values()):
+            axes.plot(ends, [place, place], color=GRID, linewidth=3, zorder=1)
+        for end, name in enumerate(names):
+            dots = [pair[end] for pair in values.values()]
+            axes.plot(dots, range(len(values)), "o", color=COLOURS[end], markersize=6, label=_label(name), zorder=2)
+        axes.set_yticks(range(len(values)), [_label(name) for name in values])
+        axes.set_ylim(len(values) - 0.5, -0.5)
+        axes.set_xlim(0, 1.06 * max((end for pair in values.values() for end in pair), default=1))
+        axes.grid(axis="y", visible=False)
+        axes.tick_params(axis="y", length=0)
+        axes.legend(loc="lower right", bbox_to_anchor=(1.02, 0.98), ncols=2, fontsize=9, borderaxespad=0)
+    return str(axes.get_label())
+
+
 def _bars_only(axes: Any) -> None:
     """Top to bottom, without a scale: each bar has its number, or its length says enough."""
     axes.invert_yaxis()
@@ -133,6 +157,13 @@ def _bars_only(axes: Any) -> None:
     axes.set_xticks([])
     axes.spines["bottom"].set_visible(False)
     axes.tick_params(axis="y", length=0)
+
+
+def _in_order(counts: dict[str, int]) -> dict[str, float]:
+    """Numbers by size (2 before 10), all else as it is."""
+    if not all(map(str.isdecimal, counts)):
+        return {**counts}
+    return dict(sorted(counts.items(), key=lambda item: int(item[0])))
 
 
 def _label(name: Any) -> str:
@@ -156,7 +187,7 @@ def step_plots(report: Report) -> dict[str, str]:
         )
     for name, counts in report.counts.items():
         if len(counts) > 1:
-            plots[name] = bars(f"{report.step}: rows by {name.replace('_', ' ')}", dict(counts))
+            plots[name] = bars(f"{report.step}: rows by {name.replace('_', ' ')}", _in_order(counts))
     history = report.measures.get("history")
     if isinstance(history, list) and history:
         keys = [key for key in ("train_loss", "val_loss") if any(point.get(key) is not None for point in history)]

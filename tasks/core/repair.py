@@ -7,12 +7,14 @@ a Rust regex) that says which texts are worth a closer one.
 import html
 import re
 from collections.abc import Callable
+from itertools import product
 from typing import NamedTuple
 
 from tasks.core.text import CONTROL
 
 PROTECTED = re.compile(
-    r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|``.+?``|`[^`\n]+`|https?://[^\s，。）】》\"']+|\$\$.+?\$\$|\\\[.+?\\\]|\\\(.+?\\\)",
+    r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|``.+?``|`[^`\n]+`|<tool_call>.*?</tool_call>|https?://[^\s<>，。）】》\"']+"
+    r"|\$\$.+?\$\$|\\\[.+?\\\]|\\\(.+?\\\)",
     re.DOTALL,
 )
 
@@ -69,12 +71,13 @@ def _undo_gbk(text: str) -> str:
 
 _BREAKING = r"br|p|div|li|ul|ol|tr|table|tbody|thead|h[1-6]|hr|blockquote|center|section|article"
 _INLINE = r"span|b|i|u|em|strong|a|font|td|th|img|small|big|s|strike|del|ins|mark|label"
-_BREAK_TAG = re.compile(rf"</?(?:{_BREAKING})(?:\s[^<>]*)?/?>", re.I)
-_INLINE_TAG = re.compile(rf"</?(?:{_INLINE})(?:\s[^<>]*)?/?>", re.I)
+_REST = r"""(?:\s+[\w:-]+\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>]+))*\s*/?>"""  # attributes; `a <b and c> d` has none
+_NO_GENERIC = r"(?!(?<=[A-Za-z0-9_])(?-i:<[A-Z]>))"  # Optional<B> is a type
+_BREAK_TAG = re.compile(rf"{_NO_GENERIC}</?(?:{_BREAKING}){_REST}", re.I)
+_INLINE_TAG = re.compile(rf"{_NO_GENERIC}</?(?:{_INLINE}){_REST}", re.I)
 _POWER, _INDEX = re.compile(r"<sup>(.*?)</sup>", re.I | re.S), re.compile(r"<sub>(.*?)</sub>", re.I | re.S)
-_ENTITY = re.compile(
-    r"&(?:nbsp|amp|lt|gt|quot|apos|ldquo|rdquo|lsquo|rsquo|mdash|ndash|hellip|middot|#\d{2,6}|#x[0-9a-f]{2,5});", re.I
-)
+_SAFE_ENTITY = re.compile(r"&(?:nbsp|quot|apos|ldquo|rdquo|lsquo|rsquo|mdash|ndash|hellip|middot);", re.I)
+_ENTITY = re.compile(rf"{_SAFE_ENTITY.pattern}|&(?:amp|lt|gt|#\d{{2,6}}|#x[0-9a-f]{{2,5}});", re.I)
 # A row about markup, or with code, keeps its tags, also where they stand outside a fence.
 ABOUT_CODE = (
     r"(?i)html|xml|svg|jsx|vue|react|css|javascript|<script|<!doctype|<\?|template|markup|tags?\b|标签|网页|代码|前端|粗体|字体|bold|italic"
@@ -83,15 +86,25 @@ ABOUT_CODE = (
 
 
 def strip_html(text: str) -> str:
-    """Take out tags that pages leave behind and decode entities; `x<sup>2</sup>` becomes x^2, never x2."""
+    """Take out tags that pages leave behind and decode entities; `x<sup>2</sup>` becomes x^2, never x2.
+
+    Where `&lt;b&gt;` or `&amp;lt;` writes markup that is meant to be seen, those entities stay.
+    """
     text = _INDEX.sub(r"_\1", _POWER.sub(r"^\1", text))
     text = _INLINE_TAG.sub("", _BREAK_TAG.sub("\n", text))
-    return _ENTITY.sub(lambda match: html.unescape(match.group()).replace("\xa0", " "), text)
+    text = _SAFE_ENTITY.sub(_unescaped, text)
+    plain = _ENTITY.sub(_unescaped, text)
+    markup = (_BREAK_TAG, _INLINE_TAG, _POWER, _INDEX, _ENTITY, _SPECIAL)
+    return text if any(pattern.search(plain) for pattern in markup) else plain
+
+
+def _unescaped(entity: re.Match[str]) -> str:
+    return html.unescape(entity.group()).replace("\xa0", " ")
 
 
 _SPECIAL = re.compile(
     r"<\|im_start\|>(?:system|user|assistant|tool)?\n?|<\|start_header_id\|>\w*<\|end_header_id\|>\n*"
-    r"|<\|[a-z][a-z0-9_]*\|>|<｜[^｜\n]{1,30}｜>|</?s>|<(?:eoh|eoa|eot|eos|bos|pad|unk|sep|cls|noinput|nooutput|end_of_turn)>"
+    r"|<\|[a-z][a-z0-9_]*\|>|<｜[^｜\n]{1,30}｜>|(?-i:</?s>)|<(?:eoh|eoa|eot|eos|bos|pad|unk|sep|cls|noinput|nooutput|end_of_turn)>"
     r"|<start_of_turn>(?:user|model)?\n?|\[/?INST\]|<</?SYS>>|\[(?:PAD|CLS|SEP|UNK|EOS|BOS)\]",
     re.I,
 )
@@ -106,8 +119,8 @@ _CONTROL = re.compile(CONTROL)
 
 
 def strip_control(text: str) -> str:
-    """Take out control, zero-width and bidi characters; joiners inside emoji stay."""
-    return _CONTROL.sub("", text)
+    """Take out control, zero-width and bidi characters; joiners inside emoji stay, page and line marks end a line."""
+    return _CONTROL.sub("", re.sub(r"[\x0b\x0c]", "\n", text))
 
 
 def tidy_whitespace(text: str) -> str:
@@ -124,7 +137,9 @@ def trim(text: str) -> str:
 
 _tidy = outside_code(tidy_whitespace)
 
-_LOOKS_MISREAD = r"[ÃÂâåæçèéäãïÐÑ][\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]|[锛銆鐨鏄涓鍦鎴浣犲]"
+# The first two bytes in UTF-8 of a Han character, or of Chinese punctuation, read as one character of GBK.
+_MISREAD_AS_GBK = "".join(bytes(pair).decode("gbk") for pair in product((0xE2, *range(0xE4, 0xEA)), range(0x80, 0xC0)))
+_LOOKS_MISREAD = rf"[ÃÂâåæçèéäãïÐÑ][\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]|[銆锛{_MISREAD_AS_GBK}]"
 _LOOKS_SPECIAL = (
     r"(?i)<\||<｜|</?s>|<(?:eo|bos|pad|unk|sep|cls|noi|noo|end_|start_)"
     r"|\[/?INST|SYS>>|\[(?:PAD|CLS|SEP|UNK|EOS|BOS)\]"

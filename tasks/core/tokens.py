@@ -5,6 +5,7 @@ Unsupervised Multitask Learners", section 2.2): any text of any language is enco
 """
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from tasks.core.chat import SPECIAL_TOKENS, Piece, render
 from tasks.core.errors import SourceError
 from tasks.core.files import whole_file, write_parquet
+from tasks.core.schema import SPLITS
 
 # Qwen2's split (https://huggingface.co/Qwen/Qwen2-7B/blob/main/tokenizer.json): Han runs and spaced words are units,
 # digits stand alone, so sums line up. It parts punctuation from letters: no plain token can spell a special one.
@@ -162,3 +164,31 @@ def conversations(examples: pl.DataFrame) -> list[list[Piece]]:
     """Every example rendered by the chat template, with the `loss_weights` of its meta."""
     columns = (examples[name].to_list() for name in ("messages", "tools", "meta"))
     return [render(m, tools, json.loads(meta).get("loss_weights")) for m, tools, meta in zip(*columns, strict=True)]
+
+
+def answer_bytes(examples: pl.DataFrame) -> pl.Series:
+    """UTF-8 bytes of what has loss in each example, the tokens that end turns not counted: what bits are counted per.
+
+    The tokenizer is byte-level, so these are the very bytes that the answer tokens spell, whatever the tokenizer.
+    """
+    n_bytes = [
+        sum(len(piece.text.encode()) for piece in pieces if piece.has_loss and not piece.is_special)
+        for pieces in conversations(examples)
+    ]
+    return pl.Series("n_bytes", n_bytes, dtype=pl.Int64)
+
+
+def bits_per_byte(nats: float, n_bytes: int) -> float | None:
+    """Nats of all answer tokens, those that end turns too, as bits per byte of `answer_bytes`; None without bytes."""
+    return nats / math.log(2) / n_bytes if n_bytes else None
+
+
+def read_released(release: Path, split: str) -> pl.DataFrame:
+    """One split of a release, all columns, in the order of ids: the order of its token files.
+
+    Raises SourceError when it is not there.
+    """
+    file = release / f"{split}.parquet"
+    if not file.is_file():
+        raise SourceError(f"{file}: not there; expected a release with the splits {', '.join(SPLITS)}")
+    return pl.read_parquet(file).sort("id")
