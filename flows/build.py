@@ -91,7 +91,9 @@ def run_stage(stage: Stage, versions: Versions | None, force: bool, runner: Runn
     settings = stage.settings | ({"run_shards": RUNNERS[runner]} if stage.step in ROW_WISE else {})
     with Meter() as meter:
         TASKS[stage.step].with_options(task_run_name=stage.name)(*stage.arguments, **settings)
-    if versions:
+    if versions and (missing := versions.lacks_inputs(stage.name)):
+        log.info("%s: not recorded, for it had to do without %s", stage.name, ", ".join(missing))
+    elif versions:
         versions.record(stage.name)
     publish_if_any(stage)
     log.info("%s: %.1f s, %.0f MiB", stage.name, meter.seconds, meter.peak_mib)

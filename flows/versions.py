@@ -3,6 +3,7 @@
 These are internal calls of DVC 3 (hence `dvc<4`); tests/test_doors.py holds them to what `dvc status` says.
 """
 
+import logging
 import subprocess
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from dvc.stage.cache import RunCacheNotFoundError
 from tasks.core.errors import ParamsError
 from tasks.core.params import load_params
 from tasks.dag import TRAINING, stages
+
+
+logging.getLogger("dvc").setLevel(logging.WARNING)  # it says of every stage that it writes the lock file
 
 
 class Versions:
@@ -49,6 +53,10 @@ class Versions:
         with self.repo.lock:
             self._save(self.stages[name])
 
+    def lacks_inputs(self, name: str) -> list[str]:
+        """What the stage reads and is not there: such a stage cannot be recorded."""
+        return [str(dep) for dep in self.stages[name].deps if not dep.exists]
+
     def _save(self, stage: PipelineStage) -> None:
         stage.save(run_cache=True)
         stage.commit()
@@ -73,10 +81,10 @@ class Versions:
 
 
 def anything_stale(project: Path, train: bool) -> bool:
-    """Whether a build of the project would do anything."""
+    """Whether a build of the project would do anything. What lacks an input waits for another stage, or for training."""
     versions = Versions(project)
     return any(
-        versions.is_stale(stage.name)
+        versions.is_stale(stage.name) and not versions.lacks_inputs(stage.name)
         for stage in stages(project, project / "data", load_params(project / "params.yaml"))
         if train or stage.step not in TRAINING
     )

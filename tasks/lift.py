@@ -121,7 +121,6 @@ def of_arm(train: TrainParams, params: LiftParams, seed: int) -> TrainParams:
     return train.model_copy(
         update={
             "seed": seed,
-            "block_size": params.block_size,
             "batch_size": params.batch_size,
             "pretrain_steps": 0,
             "max_steps": params.max_steps,
@@ -192,9 +191,9 @@ def lift(data: Path, target: Path, params: LiftParams, *, train_params: TrainPar
     tokenizer = load_tokenizer(data / "tokenize" / "tokenizer.json")
     examples = {"curated": train, "raw": raw.join(excluded, on="id", how="anti", maintain_order="left")}
     arms = {arm: encode_examples(rows, tokenizer) for arm, rows in examples.items()}
-    held = hold_out(test, tokenizer, params.block_size)
+    held = hold_out(test, tokenizer, train_params.block_size)
     measures = compare(arms, held, tokenizer.get_vocab_size(), params, train_params)
-    measures["tokens_per_run"] = params.max_steps * params.batch_size * params.block_size  # padding counted
+    measures["tokens_per_run"] = params.max_steps * params.batch_size * train_params.block_size  # padding counted
     measures["held_out"] = {
         "rows": len(held.rows),
         "rows_too_long": len(test.filter(made_by="source")) - len(held.rows),

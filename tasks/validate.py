@@ -47,9 +47,9 @@ def judge(suite: dict[str, Any], found: dict[str, pl.DataFrame]) -> list[dict[st
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     verdicts: dict[int, dict[str, Any]] = {}
     for name, table in found.items():
         rules = [

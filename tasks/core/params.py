@@ -218,15 +218,15 @@ class TrainParams(Section):
 
     size: Literal["nano", "micro", "mini"] = Field("nano", description="model size; see tasks/core/model.py")
     block_size: int = Field(256, ge=16, description="context length, in tokens")
-    pretrain_steps: int = Field(120, ge=0, description="steps on all text of train, before answers only")
-    max_steps: int = Field(240, ge=1, description="optimizer steps on answer tokens")
-    batch_size: int = Field(16, ge=1, description="sequences in one step")
-    learning_rate: float = Field(2e-3, gt=0, description="peak learning rate of AdamW")
+    pretrain_steps: int = Field(440, ge=0, description="steps on all text of train, before answers only")
+    max_steps: int = Field(60, ge=1, description="optimizer steps on answer tokens")
+    batch_size: int = Field(4, ge=1, description="sequences in one step")
+    learning_rate: float = Field(3e-3, gt=0, description="peak learning rate of AdamW")
     warmup_ratio: Ratio = Field(0.1, description="share of the steps in which the learning rate rises")
     min_lr_ratio: Ratio = Field(0.1, description="last learning rate, as a share of the peak")
     weight_decay: float = Field(0.1, ge=0, description="AdamW weight decay of matrices")
     grad_clip: float = Field(1.0, gt=0, description="largest gradient norm")
-    eval_every: int = Field(60, ge=1, description="steps between evaluations on val")
+    eval_every: int = Field(100, ge=1, description="steps between evaluations on val")
     eval_rows: int = Field(1000, ge=1, description="rows of val in one evaluation, the first by id")
     keep: Literal["best", "last"] = Field("best", description="which weights stay, the best on val or the last")
     seed: Seed = Field(0, description="seed of weights and batches")
@@ -253,8 +253,7 @@ class LiftParams(Section):
         description="one run per seed and arm; fewer than 2 prove nothing",
     )
     max_steps: int = Field(60, ge=1, description="optimizer steps of each run; equal tokens in both arms")
-    batch_size: int = Field(8, ge=1, description="sequences in one step")
-    block_size: int = Field(128, ge=16, description="context length, in tokens; longer test rows are not judged")
+    batch_size: int = Field(4, ge=1, description="sequences in one step")
 
     @model_validator(mode="after")
     def _different_seeds(self) -> "LiftParams":
