@@ -69,11 +69,15 @@ def run_stages(
     with one_build_at_a_time(folder):
         versions = None if params else Versions(project)
         progress = Progress(len(chosen))
-        for stage in chosen:
-            if cost := run_stage(stage, versions, force, runner):
-                costs[stage.name] = cost
-                write_json(costs, folder / "run" / "costs.json")
-            progress.advance()
+        try:
+            for stage in chosen:
+                if cost := run_stage(stage, versions, force, runner):
+                    costs[stage.name] = cost
+                    write_json(costs, folder / "run" / "costs.json")
+                progress.advance()
+        finally:
+            if versions:
+                versions.write_lock()
     return Completed(message=f"{len(costs)} of {len(chosen)} stages ran")
 
 

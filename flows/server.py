@@ -14,7 +14,7 @@ from pathlib import Path
 QUIET = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",  # the first start migrates the database too
     "PREFECT_CLI_PROMPT": "false",
     "DVC_NO_ANALYTICS": "1",
     "GX_ANALYTICS_ENABLED": "false",
@@ -36,10 +36,6 @@ def use_server(project: Path) -> str | None:
     if (address := _known_address(home)) and is_up(address):
         os.environ["PREFECT_API_URL"] = f"{address}/api"
         return address
-    if not (home / "prefect.db").exists():
-        # the first start would spend its start-up limit on the migrations
-        upgrade = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "-y"]
-        subprocess.run(upgrade, check=True, capture_output=True)
     return None
 
 

@@ -5,6 +5,7 @@ These are internal calls of DVC 3 (hence `dvc<4`); tests/test_doors.py holds the
 
 import logging
 import subprocess
+import time
 from pathlib import Path
 
 from dvc.repo import Repo
@@ -19,12 +20,20 @@ from tasks.dag import TRAINING, stages
 logging.getLogger("dvc").setLevel(logging.WARNING)  # it says of every stage that it writes the lock file
 
 
+WRITE_SECONDS = 5.0  # DVC writes all of dvc.lock each time, so stages that follow soon are written together
+
+
 class Versions:
-    """The stages of one project as DVC sees them. Only these calls hold DVC's lock, never the work between them."""
+    """The stages of one project as DVC sees them. Only these calls hold DVC's lock, never the work between them.
+
+    Call `write_lock` at the end, whatever happened. What a killed build did not write is in the run cache already.
+    """
 
     def __init__(self, project: Path) -> None:
         self.repo = Repo(str(project))
         self.stages: dict[str, PipelineStage] = {stage.addressing: stage for stage in self.repo.index.stages}
+        self._unwritten: list[PipelineStage] = []
+        self._written_at = time.monotonic()
 
     def is_stale(self, name: str) -> bool:
         """Whether code, params, inputs or outputs of the stage differ from dvc.lock; ask just before its turn.
@@ -60,7 +69,19 @@ class Versions:
     def _save(self, stage: PipelineStage) -> None:
         stage.save(run_cache=True)
         stage.commit()
-        stage.dump(update_pipeline=False)
+        self._unwritten.append(stage)
+        if time.monotonic() - self._written_at > WRITE_SECONDS:
+            self._write()
+
+    def write_lock(self) -> None:
+        """Write to dvc.lock what is not in it yet."""
+        with self.repo.lock:
+            self._write()
+
+    def _write(self) -> None:
+        if self._unwritten:
+            self._unwritten[0].dvcfile.dump_stages(self._unwritten, update_pipeline=False)
+        self._unwritten, self._written_at = [], time.monotonic()
 
     def has_remote(self) -> bool:
         """Whether a default remote is configured."""

@@ -17,8 +17,8 @@ from tasks.core.training import fit, model_config
 from tasks.lift import exclusions, hold_out, judge_lift, lift, of_arm, survivors
 from tasks.tokenize import tokenize
 
-PARAMS = LiftParams(seeds=[0, 1, 2], max_steps=3, batch_size=2, block_size=64)
-TRAINING = TrainParams(threads=1, warmup_ratio=0.0)
+PARAMS = LiftParams(seeds=[0, 1, 2], max_steps=3, batch_size=2)
+TRAINING = TrainParams(threads=1, warmup_ratio=0.0, block_size=64)
 QUESTIONS = {
     "a": ("中国的首都是哪里？", "北京。"),
     "b": ("What is 7 times 6?", "42"),
@@ -204,8 +204,9 @@ def test_the_same_seeds_give_the_same_report_and_nothing_else_is_left(data):
 
 
 def test_no_row_of_test_that_fits_gives_a_report_that_says_so(data):
-    params = LiftParams(seeds=[0], max_steps=1, batch_size=1, block_size=16)
-    measures = lift(data, data / "none", params, train_params=TRAINING).measures
+    params = LiftParams(seeds=[0], max_steps=1, batch_size=1)
+    short = TRAINING.model_copy(update={"block_size": 16})
+    measures = lift(data, data / "none", params, train_params=short).measures
     assert measures["bits_per_byte"] == {"curated": None, "raw": None}
     assert measures["verdict"] == "no significant lift"
     assert "nothing is known" in measures["sentence"]

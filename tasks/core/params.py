@@ -218,10 +218,11 @@ class TrainParams(Section):
 
     size: Literal["nano", "micro", "mini"] = Field("nano", description="model size; see tasks/core/model.py")
     block_size: int = Field(256, ge=16, description="context length, in tokens")
-    pretrain_steps: int = Field(440, ge=0, description="steps on all text of train, before answers only")
+    pretrain_steps: int = Field(260, ge=0, description="steps on all text of train, before answers only")
     max_steps: int = Field(60, ge=1, description="optimizer steps on answer tokens")
     batch_size: int = Field(4, ge=1, description="sequences in one step")
-    learning_rate: float = Field(3e-3, gt=0, description="peak learning rate of AdamW")
+    learning_rate: float = Field(2e-3, gt=0, description="peak learning rate of AdamW")
+    embedding_lr_ratio: float = Field(10.0, gt=0, description="learning rate of the embedding, as a multiple of it")
     warmup_ratio: Ratio = Field(0.1, description="share of the steps in which the learning rate rises")
     min_lr_ratio: Ratio = Field(0.1, description="last learning rate, as a share of the peak")
     weight_decay: float = Field(0.1, ge=0, description="AdamW weight decay of matrices")
