@@ -27,7 +27,7 @@ from tasks.core.params import Params, load_params
 from tasks.core.project import find_project
 from tasks.core.report import Report
 from tasks.core.schema import stable_hash
-from tasks.dag import ROW_WISE, STEPS, TRAINING, Stage, stages
+from tasks.dag import ROW_WISE, TRAINING, Stage, check_step, stages
 
 
 @flow(name="build-dataset")
@@ -44,9 +44,8 @@ def build_dataset(
     `params` (of a file, or as edited here) make a free build into `data`; without them the project's params.yaml is
     built and recorded. `only` names one step; `force` runs what is up to date too.
     """
-    known = {*STEPS}
-    if only and only not in known:
-        raise ParamsError(f"--only {only}: no such step; expected one of {sorted(known)}")
+    if only:
+        check_step(only)
 
     def is_chosen(stage: Stage) -> bool:
         return (not only or stage.step == only) and (train or stage.step not in TRAINING)

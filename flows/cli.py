@@ -1,11 +1,13 @@
 """The command `instructflow`. Exit codes: 0 done, 1 the data failed a gate or a check, 2 usage or params."""
 
+import atexit
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -17,6 +19,7 @@ from tasks.core.errors import GateError, ParamsError, SourceError
 from tasks.core.funnel import funnel, gone_and_made
 from tasks.core.params import Source, load_params
 from tasks.core.project import find_project
+from tasks.dag import check_step
 
 app = typer.Typer(
     help="Raw instruction data in, a release one can trust out.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -43,6 +46,8 @@ def build(
     project = find_project(Path.cwd())
     if (params is None) != (data is None):
         raise ParamsError("--params and --data: a free build needs both; a build of the project needs neither")
+    if only:
+        check_step(only)
     chosen = load_params(params) if params else None
     folder = data.resolve() if data else project / "data"
     from flows.versions import anything_stale
@@ -163,21 +168,27 @@ def generate(prompt: str, data: DataOption = None) -> None:
 
 def main() -> None:
     """Run the command; turn our errors into one message and an exit code."""
-    sys.exit(_exit_code(lambda: app(standalone_mode=False)))
+    status = [0]
+    atexit.register(lambda: _leave(status[0]))  # registered first, so it runs when all others have cleaned up
+    status[0] = _exit_code(app)
+
+
+def _leave(status: int) -> NoReturn:
+    """End the process as it is: where threads of libraries still live, taking modules apart prints pages of leaks."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _exit_code(run: Callable[[], Any]) -> int:
-    import click
-
     try:
-        result = run()
-    except (ParamsError, click.UsageError) as error:
-        message = error.format_message() if isinstance(error, click.UsageError) else str(error)
-        logging.getLogger("instructflow").error(message)
+        run()
+    except SystemExit as end:  # Typer ends every command so, and tells wrong usage by itself
+        return end.code if isinstance(end.code, int) else 0
+    except ParamsError as error:
+        logging.getLogger("instructflow").error(str(error))
         return 2
     except (SourceError, GateError) as error:
         logging.getLogger("instructflow").error(str(error))
         return 1
-    except click.exceptions.Exit as error:
-        return error.exit_code
-    return result if isinstance(result, int) else 0
+    return 0

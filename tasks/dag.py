@@ -22,6 +22,12 @@ ROW_WISE = ("clean", "classify", "score", "augment")  # they take `run_shards`
 TRAINING = ("tokenize", "train", "evaluate", "lift")  # what `--no-train` leaves out
 
 
+def check_step(name: str) -> None:
+    """Raise ParamsError when there is no such step."""
+    if name not in STEPS:
+        raise ParamsError(f"step {name}: no such step; expected one of {', '.join(STEPS)}")
+
+
 @dataclass(frozen=True)
 class Stage:
     """One call of one step: `function(*arguments, **settings)`, named as dvc.yaml names it."""

@@ -47,7 +47,7 @@ def judge(suite: dict[str, Any], found: dict[str, pl.DataFrame]) -> list[dict[st
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     verdicts: dict[int, dict[str, Any]] = {}

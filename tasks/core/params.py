@@ -253,7 +253,7 @@ class LiftParams(Section):
         min_length=1,
         description="one run per seed and arm; fewer than 2 prove nothing",
     )
-    max_steps: int = Field(60, ge=1, description="optimizer steps of each run; equal tokens in both arms")
+    max_steps: int = Field(48, ge=1, description="optimizer steps of each run; equal tokens in both arms")
     batch_size: int = Field(4, ge=1, description="sequences in one step")
 
     @model_validator(mode="after")
