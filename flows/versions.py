@@ -16,7 +16,6 @@ from tasks.core.errors import ParamsError
 from tasks.core.params import load_params
 from tasks.dag import TRAINING, stages
 
-
 logging.getLogger("dvc").setLevel(logging.WARNING)  # it says of every stage that it writes the lock file
 
 
@@ -102,7 +101,7 @@ class Versions:
 
 
 def anything_stale(project: Path, train: bool) -> bool:
-    """Whether a build of the project would do anything. What lacks an input waits for another stage, or for training."""
+    """Whether a build would do anything; what lacks an input waits for another stage, or for training."""
     versions = Versions(project)
     return any(
         versions.is_stale(stage.name) and not versions.lacks_inputs(stage.name)
