@@ -7,6 +7,7 @@ from pathlib import Path
 from prefect import flow, get_run_logger
 
 from flows.steps import TASKS
+from tasks.core.files import whole_file
 from tasks.core.params import Params, load_params
 from tasks.core.project import find_project
 from tasks.core.report import Report
@@ -18,7 +19,8 @@ def export_for_annotation(target: str, data: str | None = None, params: Params |
     project = find_project(Path.cwd())
     chosen = params or load_params(project / "params.yaml")
     examples = (Path(data) if data else project / "data") / "classify"
-    return TASKS["export_annotations"](examples, Path(target), chosen.export_annotations)
+    types = chosen.classify.types
+    return TASKS["export_annotations"](examples, Path(target), chosen.export_annotations, types=types)
 
 
 @flow(name="import-annotations")
@@ -35,7 +37,7 @@ def import_from_annotation(file: str) -> str:
         TASKS["import_annotations"](Path(scratch), checked, params)
         measures = Report.read(checked).measures
     target = project / "annotations" / exported.name
-    target.parent.mkdir(exist_ok=True)
-    shutil.copy(exported, target)
+    with whole_file(target) as temporary:
+        shutil.copy(exported, temporary)
     get_run_logger().info("%s: %s; commit it with git", target, measures)
     return str(target)

@@ -83,7 +83,8 @@ def run_stages(
 def run_stage(stage: Stage, versions: Versions | None, force: bool, runner: Runner) -> dict[str, float] | None:
     """Run one stage unless DVC has it already; returns its seconds and memory, or None when nothing ran."""
     log = get_run_logger()
-    if versions and not force:
+    missing = versions.lacks_inputs(stage.name) if versions else []
+    if versions and not force and not missing:
         if not versions.is_stale(stage.name):
             log.info("%s: up to date", stage.name)
             return None
@@ -94,7 +95,7 @@ def run_stage(stage: Stage, versions: Versions | None, force: bool, runner: Runn
     settings = stage.settings | ({"run_shards": RUNNERS[runner]} if stage.step in ROW_WISE else {})
     with Meter() as meter:
         TASKS[stage.step].with_options(task_run_name=stage.name)(*stage.arguments, **settings)
-    if versions and (missing := versions.lacks_inputs(stage.name)):
+    if missing:
         log.info("%s: not recorded, for it had to do without %s", stage.name, ", ".join(missing))
     elif versions:
         versions.record(stage.name)

@@ -62,8 +62,12 @@ class Versions:
             self._save(self.stages[name])
 
     def lacks_inputs(self, name: str) -> list[str]:
-        """What the stage reads and is not there: such a stage cannot be recorded."""
+        """What the stage reads and is not there: such a stage can be neither restored nor recorded."""
         return [str(dep) for dep in self.stages[name].deps if not dep.exists]
+
+    def lacks_outputs(self, name: str) -> bool:
+        """Whether something that the stage leaves is not there."""
+        return not all(out.exists for out in self.stages[name].outs)
 
     def _save(self, stage: PipelineStage) -> None:
         stage.save(run_cache=True)
@@ -101,10 +105,11 @@ class Versions:
 
 
 def anything_stale(project: Path, train: bool) -> bool:
-    """Whether a build would do anything; what lacks an input waits for another stage, or for training."""
+    """Whether a build would do anything; a report that was made without training is not stale for that."""
     versions = Versions(project)
     return any(
-        versions.is_stale(stage.name) and not versions.lacks_inputs(stage.name)
+        versions.is_stale(stage.name)
+        and (versions.lacks_outputs(stage.name) or not versions.lacks_inputs(stage.name))
         for stage in stages(project, project / "data", load_params(project / "params.yaml"))
         if train or stage.step not in TRAINING
     )

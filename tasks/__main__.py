@@ -13,6 +13,8 @@ from tasks.core.params import load_params
 from tasks.core.project import find_project
 from tasks.dag import stages
 
+log = logging.getLogger("tasks")
+
 
 def main(arguments: list[str]) -> int:
     """Run the stage that `arguments` name; returns the exit code."""
@@ -20,10 +22,13 @@ def main(arguments: list[str]) -> int:
     try:
         run_stage(arguments)
     except ParamsError as error:
-        logging.error("%s", error)
+        log.error("%s", error)
         return 2
     except (SourceError, GateError) as error:
-        logging.error("%s", error)
+        log.error("%s", error)
+        return 1
+    except OSError as error:  # a folder that cannot be written, a disk that is full
+        log.error("%s: %s", " ".join(arguments), error)
         return 1
     return 0
 
@@ -35,7 +40,8 @@ def run_stage(arguments: list[str]) -> None:
     step, *keys = arguments or [""]
     name = f"{step}@{'-'.join(keys)}" if keys else step
     if name not in known:
-        raise ParamsError(f"python -m tasks {' '.join(arguments)}: no such stage; expected one of {', '.join(known)}")
+        stages_as_words = ", ".join(stage.replace("@", " ").replace("-", " ") for stage in known)
+        raise ParamsError(f"python -m tasks {' '.join(arguments)}: no such stage; expected one of {stages_as_words}")
     stage = known[name]
     stage.function(*stage.arguments, **stage.settings)
 

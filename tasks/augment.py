@@ -4,6 +4,7 @@ Every row that came in goes out unchanged. A child stays in its parent's family 
 nothing new about the world, only that an answer does not hang on a name.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,12 @@ def augment_examples(examples: pl.DataFrame, params: AugmentParams) -> Outcome:
 
 
 def child_of(renamed: Renamed, child_weight: float) -> dict[str, Any]:
-    """The child as a row: its parent's in all that is not said here; `meta` has the names, old to new."""
+    """The child as a row: its parent's in all that is not said here.
+
+    `meta` has the names, old to new, and of the parent's what says which turns are learned from.
+    """
     parent = renamed.parent
+    weights = {name: value for name, value in json.loads(parent["meta"]).items() if name == "loss_weights"}
     return {
         **parent,
         "id": child_id(parent["id"], OPERATION, renamed.messages),
@@ -45,7 +50,7 @@ def child_of(renamed: Renamed, child_weight: float) -> dict[str, Any]:
         "parent": parent["id"],
         "made_by": OPERATION,
         "weight": child_weight * parent["weight"],
-        "meta": canonical({"entity_map": renamed.names}),
+        "meta": canonical({"entity_map": renamed.names, **weights}),
     }
 
 

@@ -3,8 +3,9 @@
 A benchmark item's prompt and answer are looked for separately, as n-grams of tokens, anywhere in a row's turns. The
 score is the share of the item's n-grams that the row holds (containment; Broder 1997), as in Brown et al. 2020,
 "Language Models are Few-Shot Learners", appendix C, arXiv:2005.14165 (n from 8 to 13); Han items take more tokens, for
-a Han character says less than a word. N-grams that many rows have are boilerplate and do not count. An item shorter
-than one n-gram is a hit only where a row's whole prompt is normalised equal to it.
+a Han character says less than a word. N-grams that many rows have are boilerplate and do not count. A row whose whole
+prompt is normalised equal to an item's is a hit however many rows have it; for an item shorter than one n-gram it is
+the only way.
 """
 
 from pathlib import Path
@@ -90,8 +91,8 @@ def hits(examples: pl.DataFrame, parts: pl.DataFrame, params: DecontaminateParam
         )
         .with_row_index("key")
     )  # fmt: skip
-    short = parts.filter(pl.col("n") == 0).select("part", prompt="text")
-    found = [rows.join(short, on="prompt").select("key", "part", share=pl.lit(1.0))]
+    prompts = parts.filter(kind="prompt").select("part", prompt="text")
+    found = [rows.join(prompts, on="prompt").select("key", "part", share=pl.lit(1.0))]
     with database(params) as db:
         db.register("rows", rows.select("key", "text").to_arrow())
         db.register("items", parts.select("part", "n", "text").to_arrow())

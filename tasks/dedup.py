@@ -23,7 +23,7 @@ from tasks.core.files import read_examples, remove_others, whole_folder, write_p
 from tasks.core.ledger import LEDGER, Outcome
 from tasks.core.params import DedupParams, Source
 from tasks.core.report import Report, leave
-from tasks.core.schema import answer_text
+from tasks.core.schema import answer_text, prompt_text
 from tasks.core.text import TURN, normalised, units_of
 
 REASONS = ("exact", "normalised", "near")
@@ -140,7 +140,7 @@ def keep_order(examples: pl.DataFrame, sources: dict[str, Source]) -> pl.DataFra
             "id", "source", "family",
             exact=pl.concat_str(with_roles.list.join(TURN), TURN + pl.col("tools"), ignore_nulls=True),
             text=pl.concat_str(turns.list.eval(contents).list.join(TURN), tools_token, ignore_nulls=True),
-            prompt=turns.list.head(turns.list.len() - 1).list.eval(contents).list.join(TURN),
+            prompt=prompt_text(),  # wherever its turns end: split and its certificate know no more of it
             answer=answer_text(),
             order=pl.struct(
                 ~human, pl.col("license").is_null().alias("no_license"), -weight.alias("weight"),

@@ -4,19 +4,21 @@ First come those whose type the rules are least sure of, languages by turns; wha
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from tasks.core.errors import ParamsError
 from tasks.core.files import read_examples, whole_folder, write_text
-from tasks.core.params import INSTRUCTION_TYPES, ExportAnnotationsParams
+from tasks.core.params import ExportAnnotationsParams, TypeDefinition
 from tasks.core.report import Report
 from tasks.core.schema import stable_hash
 from tasks.formats.annotations import to_doccano, to_prodigy
 
 BY_PERSON = 1.0
+FILES = ("doccano.jsonl", "prodigy.jsonl", "doccano_labels.json", "README.md", "report.json")
 
 
 def least_sure(examples: pl.DataFrame, n: int) -> pl.DataFrame:
@@ -34,16 +36,23 @@ def least_sure(examples: pl.DataFrame, n: int) -> pl.DataFrame:
     )
 
 
-def export_annotations(examples: Path, target: Path, params: ExportAnnotationsParams) -> Report:
-    """Write doccano.jsonl, doccano_labels.json, prodigy.jsonl and README.md into `target`."""
+def export_annotations(
+    examples: Path, target: Path, params: ExportAnnotationsParams, *, types: Mapping[str, TypeDefinition]
+) -> Report:
+    """Write doccano.jsonl, doccano_labels.json, prodigy.jsonl and README.md into `target`.
+
+    Raises ParamsError when `target` is there and holds anything but an earlier export: it would be replaced.
+    """
+    if others := sorted(path.name for path in target.glob("*") if path.name not in FILES):
+        raise ParamsError(f"{target}: holds {', '.join(others[:3])}; expected a new folder or an earlier export's")
     asked = least_sure(read_examples(examples), params.max_examples)
     rows = asked.to_dicts()
-    english = {name: en for name, (en, _) in INSTRUCTION_TYPES.items()}
+    english = {name: type_.en for name, type_ in types.items()}
     files = {
         "doccano.jsonl": _lines(to_doccano(row) for row in rows),
         "prodigy.jsonl": _lines(to_prodigy(row, english) for row in rows),
-        "doccano_labels.json": json.dumps([{"text": name} for name in INSTRUCTION_TYPES], indent=1) + "\n",
-        "README.md": guide(),
+        "doccano_labels.json": json.dumps([{"text": name} for name in types], indent=1) + "\n",
+        "README.md": guide(types),
     }
     with whole_folder(target) as folder:
         for name, text in files.items():
@@ -56,9 +65,9 @@ def _lines(rows: Iterable[dict[str, Any]]) -> str:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
-def guide() -> str:
+def guide(types: Mapping[str, TypeDefinition]) -> str:
     """What annotators read: the types with their definitions in both languages."""
-    lines = "".join(f"| {name} | {en} | {zh} |\n" for name, (en, zh) in INSTRUCTION_TYPES.items())
+    lines = "".join(f"| {name} | {type_.en} | {type_.zh} |\n" for name, type_ in types.items())
     return (
         "# Instruction types\n\nChoose the one type that says what the last user turn asks for. "
         "选择最能说明用户要求的一种类型。\n\n"

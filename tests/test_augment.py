@@ -244,6 +244,13 @@ def test_a_child_is_its_parents_in_all_but_the_names(prompt: str, answer: str) -
 
 
 @pytest.mark.parametrize(("prompt", "answer"), [(ASK_EN, TIDY_EN), (ASK_ZH, TIDY_ZH)])
+def test_a_child_is_learned_from_where_its_parent_is(prompt: str, answer: str) -> None:
+    (child,) = children(example(prompt, answer, meta='{"loss_weights":[0,0.5],"note":"x"}'))
+    assert json.loads(child["meta"])["loss_weights"] == [0, 0.5]
+    assert "note" not in child["meta"]
+
+
+@pytest.mark.parametrize(("prompt", "answer"), [(ASK_EN, TIDY_EN), (ASK_ZH, TIDY_ZH)])
 def test_only_train_rows_of_a_source_have_children(prompt: str, answer: str) -> None:
     for columns in ({"split": "val"}, {"split": "test"}, {"made_by": "entity", "parent": "p"}):
         outcome = augment_examples(examples_frame([example(prompt, answer, **columns)]), AugmentParams())
@@ -286,8 +293,19 @@ def test_shards_order_and_workers_change_no_byte(tmp_path: Path) -> None:
         write_examples(frame, tmp_path / name / "in" / "examples", size)
         augment(tmp_path / name / "in", tmp_path / name / "out", AugmentParams(), run_shards)
     found = [read_examples(tmp_path / name / "out") for name in ("one", "two", "back")]
+    shards = [(tmp_path / name / "out" / "examples" / "part-00000.parquet").read_bytes() for name in ("one", "back")]
+    assert shards[0] == shards[1]
     ledgers = [(tmp_path / name / "out" / "ledger.parquet").read_bytes() for name in ("one", "two", "back")]
     assert found[0].equals(found[1])
     assert found[0].equals(found[2])
     assert ledgers == [ledgers[0]] * 3
     assert len(found[0]) == 12
+
+
+def test_children_make_no_shard_too_long(tmp_path: Path) -> None:
+    rows = examples_frame([example(f"{ASK_ZH}在{i}号房间。", TIDY_ZH) for i in range(4)])
+    write_examples(rows, tmp_path / "in" / "examples", 2)
+    augment(tmp_path / "in", tmp_path / "out", AugmentParams(rows_per_shard=3), in_process)
+    shards = [pl.read_parquet(path)["id"] for path in sorted((tmp_path / "out" / "examples").iterdir())]
+    assert [len(ids) for ids in shards] == [3, 3, 2]
+    assert pl.concat(shards).is_sorted()

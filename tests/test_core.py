@@ -32,7 +32,9 @@ from tasks.core.ledger import (
     event,
     in_order,
     ledger_frame,
+    read_ledgers,
 )
+from tasks.core.params import ExampleStep
 from tasks.core.report import LENGTH_EDGES, Report, length_bucket
 from tasks.core.schema import canonical, examples_frame, stable_hash, unit_interval
 from tasks.core.shards import by_shards, in_process, in_processes, leave_shard
@@ -228,6 +230,16 @@ def test_what_a_killed_run_left_is_swept_away_by_the_next(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["step"]
 
 
+def test_what_a_killed_run_left_is_not_read(tmp_path):
+    for folder, id in (("a", "0"), (f"a.123{TEMPORARY}", "1")):
+        write_examples(examples_frame([row(id)]), tmp_path / "clean" / folder / "examples", 10)
+        write_parquet(
+            ledger_frame([event("clean", id, "edit", "html")]), tmp_path / "clean" / folder / "ledger.parquet"
+        )
+    assert read_examples(tmp_path / "clean")["id"].to_list() == ["0"]
+    assert read_ledgers(tmp_path / "clean")["id"].to_list() == ["0"]
+
+
 def test_what_is_not_to_be_kept_is_removed_by_its_name(tmp_path):
     for name in ("keep", "gone"):
         (tmp_path / name).mkdir()
@@ -335,7 +347,10 @@ def test_randomness_is_from_what_a_row_is_alone():
 
 
 # Shards.
-def shout(source_file: Path, target_file: Path, word: str) -> int:
+PARAMS = ExampleStep()
+
+
+def shout(source_file: Path, target_file: Path, params: ExampleStep, word: str) -> int:
     """Drop rows that say `word`; edit the others (a step as by_shards runs it)."""
     rows = pl.read_parquet(source_file)
     says = pl.col("messages").list.last().struct.field("content").str.contains(word)
@@ -346,7 +361,7 @@ def shout(source_file: Path, target_file: Path, word: str) -> int:
     return len(rows)
 
 
-def lose(source_file: Path, target_file: Path, word: str) -> int:
+def lose(source_file: Path, target_file: Path, params: ExampleStep) -> int:
     """Lose a row without a line."""
     rows = pl.read_parquet(source_file)
     leave_shard(target_file, Outcome(rows.head(len(rows) - 1), ledger_frame([])), seen=rows.select("id"))
@@ -364,7 +379,7 @@ def test_one_process_and_two_leave_the_same_bytes(source, tmp_path):
     left = []
     for run_shards in (in_process, in_processes):
         target = tmp_path / run_shards.__name__
-        report = by_shards("shout", shout, source, target, "loud", run_shards, tables=("seen",))
+        report = by_shards("shout", shout, source, target, PARAMS, run_shards, ("loud",), tables=("seen",))
         assert (report.rows_in, report.rows_out, report.ledger["drop"]) == (10, 6, {"says_it": 4})
         left.append({p.relative_to(target): p.read_bytes() for p in sorted(target.rglob("*")) if p.is_file()})
     assert left[0] == left[1]
@@ -380,14 +395,14 @@ def test_the_joined_tables_do_not_depend_on_shards(source, tmp_path, rows_per_sh
     write_examples(read_examples(source), again / "examples", rows_per_shard)
     tables = []
     for number, examples in enumerate((source, again)):
-        by_shards("shout", shout, examples, tmp_path / f"{number}", "loud", in_process, tables=("seen",))
+        by_shards("shout", shout, examples, tmp_path / f"{number}", PARAMS, in_process, ("loud",), tables=("seen",))
         tables.append([(tmp_path / f"{number}" / name).read_bytes() for name in ("ledger.parquet", "seen.parquet")])
     assert tables[0] == tables[1]
 
 
 def test_a_shard_that_loses_a_row_stops_the_step_and_leaves_nothing(source, tmp_path):
     with pytest.raises(AssertionError, match="lose: 10 rows in"):
-        by_shards("lose", lose, source, tmp_path / "out", "", in_process, tables=("seen",))
+        by_shards("lose", lose, source, tmp_path / "out", PARAMS, in_process, tables=("seen",))
     assert not (tmp_path / "out").exists()
 
 

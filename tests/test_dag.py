@@ -115,6 +115,12 @@ def test_a_gate_stands_before_the_next_step(recorded: dict[str, Any]) -> None:
         assert gate in paths(recorded[stage].deps), stage
 
 
+def test_a_gate_depends_on_all_of_the_folder_that_it_judges(recorded: dict[str, Any]) -> None:
+    for stage in ALL:
+        if stage.step == "validate":
+            assert paths([stage.arguments[0]]) <= paths(recorded[stage.name].deps), stage.name
+
+
 def test_only_row_wise_steps_take_shards() -> None:
     for stage in ALL:
         assert ("run_shards" in inspect.signature(stage.function).parameters) == (stage.step in ROW_WISE), stage.name

@@ -74,6 +74,12 @@ def test_a_phrase_that_many_rows_have_is_boilerplate():
     assert drop(rows, (phrase, ""))[0] == {}
 
 
+@pytest.mark.parametrize("item", [ITEM_EN, ITEM_ZH])
+def test_a_prompt_that_is_an_item_is_a_hit_however_many_rows_have_it(item):
+    rows = [example(f"{i}", item, f"answer 答 {'x' * i}") for i in range(40)]
+    assert len(drop(rows, (item, ""))[0]) == 40
+
+
 def test_flag_keeps_the_rows():
     ledger, outcome, _ = drop([example("a", ITEM_ZH, "x")], (ITEM_ZH, ""), params=DecontaminateParams(action="flag"))
     assert ledger["a"]["action"] == "flag"

@@ -139,6 +139,15 @@ def test_equal_prompts_and_near_prompts_are_one_family_and_stay():
     assert families == {"a": "a", "b": "a", "c": "c", "d": "c", "e": "e"}
 
 
+@pytest.mark.parametrize(("system", "user"), [("Translate to French", "hello"), ("译成法语", "你好")])
+def test_equal_prompts_are_one_family_wherever_their_turns_end(system, user):
+    parted = row("a", user, "bonjour")
+    parted["messages"].insert(0, {"role": "system", "content": system})
+    outcome, merged, _, _ = merge(parted, row("b", f"{system}\n{user}", "bonjour"))
+    assert merged == {}
+    assert outcome.examples["family"].to_list() == ["a", "a"]
+
+
 def test_merged_rows_bring_their_families_together():
     outcome, _, _, _ = merge(
         row("a", "p", LONG_EN), row("b", "p", LONG_EN, family="z"), row("z", "q other", "r", family="z")

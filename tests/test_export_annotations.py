@@ -4,13 +4,16 @@ import json
 from pathlib import Path
 
 import polars as pl
+import pytest
 
+from tasks.core.errors import ParamsError
 from tasks.core.files import write_examples
-from tasks.core.params import ExportAnnotationsParams, ImportAnnotationsParams
+from tasks.core.params import ClassifyParams, ExportAnnotationsParams, ImportAnnotationsParams, TypeDefinition
 from tasks.core.schema import examples_frame
 from tasks.export_annotations import export_annotations, least_sure
 from tasks.import_annotations import import_annotations
 
+TYPES = ClassifyParams().types
 SURE = {"a": ("en", 0.9), "b": ("zh", 0.2), "c": ("zh", 0.5), "d": ("en", 1.0), "e": ("en", 0.1), "f": ("zh", 0.8)}
 
 
@@ -37,7 +40,9 @@ def test_the_least_sure_come_first_in_both_languages_and_people_are_not_asked_tw
 
 def test_what_goes_out_comes_back_with_its_id(tmp_path: Path) -> None:
     write_examples(table(), tmp_path / "classify" / "examples", 10)
-    report = export_annotations(tmp_path / "classify", tmp_path / "out", ExportAnnotationsParams(max_examples=2))
+    report = export_annotations(
+        tmp_path / "classify", tmp_path / "out", ExportAnnotationsParams(max_examples=2), types=TYPES
+    )
     assert report.counts["language"] == {"en": 1, "zh": 1}
     prodigy = [json.loads(line) for line in (tmp_path / "out" / "prodigy.jsonl").read_text().splitlines()]
     assert {"math", "other"} <= {option["id"] for option in prodigy[0]["options"]}
@@ -58,6 +63,18 @@ def test_what_goes_out_comes_back_with_its_id(tmp_path: Path) -> None:
 
 def test_annotators_read_the_definitions_in_both_languages(tmp_path: Path) -> None:
     write_examples(table(), tmp_path / "classify" / "examples", 10)
-    export_annotations(tmp_path / "classify", tmp_path / "out", ExportAnnotationsParams())
+    types = TYPES | {"math": TypeDefinition(en="sums of ours", zh="我们的算术")}
+    export_annotations(tmp_path / "classify", tmp_path / "out", ExportAnnotationsParams(), types=types)
     guide = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
-    assert "| math | calculate or prove | 计算或证明 |" in guide
+    assert "| math | sums of ours | 我们的算术 |" in guide
+    assert "sums of ours" in (tmp_path / "out" / "prodigy.jsonl").read_text(encoding="utf-8")
+
+
+def test_a_folder_with_other_files_is_not_replaced(tmp_path: Path) -> None:
+    write_examples(table(), tmp_path / "classify" / "examples", 10)
+    for _ in range(2):  # an earlier export is
+        export_annotations(tmp_path / "classify", tmp_path / "out", ExportAnnotationsParams(), types=TYPES)
+    (tmp_path / "out" / "论文.txt").write_text("mine")
+    with pytest.raises(ParamsError, match="holds 论文"):
+        export_annotations(tmp_path / "classify", tmp_path / "out", ExportAnnotationsParams(), types=TYPES)
+    assert (tmp_path / "out" / "论文.txt").read_text() == "mine"

@@ -11,15 +11,16 @@ import polars as pl
 import pytest
 import yaml
 
+from tasks.core.card import card
 from tasks.core.files import read_examples, read_json, whole_folder, write_parquet
 from tasks.core.ledger import Outcome, event, ledger_frame
-from tasks.core.params import Params, Source, parse_params
+from tasks.core.params import Params, ReleaseParams, Source, parse_params
 from tasks.core.report import Report, leave
-from tasks.core.schema import EXAMPLE, SPLITS, canonical, child_id
+from tasks.core.schema import EXAMPLE, SPLITS, canonical, child_id, examples_frame
 from tasks.core.text import n_units
 from tasks.dag import stages
 from tasks.formats.rows import Row, rows
-from tasks.release import FORMS, STEPS, check_balance, lineage, release
+from tasks.release import FORMS, STEPS, check_balance, installed, lineage, release
 
 # Words of rows that must not come through: dropped by clean, merged by dedup, dropped as a benchmark's, redacted.
 SECRETS = ("青龙暗号", "moonstone", "yardarm", "玄武密语", "13812345678", "lin.mei@example.com")
@@ -247,6 +248,12 @@ def test_the_lineage_shows_the_edits_of_rows_that_are_released(tree):
     assert edits == [("<p>请打<PHONE_1>。</p>", "\n请打<PHONE_1>。\n")]
 
 
+def test_the_lineage_has_the_placeholders_of_redactions_but_no_hash_that_one_could_try(tree):
+    ids = life_of(tree).filter(pl.col("reason") == "html")["id"]
+    mine = life_of(tree).filter(pl.col("id").is_in(ids.implode()), pl.col("reason").str.starts_with("pii_"))
+    assert mine.select("reason", "after").rows() == [("pii_email", "<EMAIL_1>"), ("pii_phone", "<PHONE_1>")]
+
+
 # Manifest.
 def test_the_manifest_has_the_right_hash_and_rows_of_every_file(tree):
     folder = tree.data / "release"
@@ -286,6 +293,10 @@ def test_the_manifest_names_params_code_and_packages(tree):
     code = Path(__file__).parents[1] / "tasks" / "clean.py"
     assert told["code"]["clean.py"] == hashlib.sha256(code.read_bytes()).hexdigest()
     assert told["packages"]["polars"] == pl.__version__
+
+
+def test_a_package_of_an_extra_need_not_be_there():
+    assert installed("no-such-package-of-an-extra") is None
 
 
 # Card.
@@ -331,6 +342,15 @@ def test_a_stated_licence_stands_on_the_card(tree, tmp_path):
     header, body = card_of(Tree(tmp_path, params, tree.report))
     assert (header["license"], header["pretty_name"]) == ("cc-by-4.0", "数据 data")
     assert body.startswith("\n# 数据 data\n")
+
+
+@pytest.mark.parametrize(("others", "told"), [("MIT", "mit"), (None, "other"), ("BSD-3-Clause", "other")])
+def test_the_card_states_a_licence_only_where_all_rows_have_it(others, told):
+    rows = [{"id": "a" * 32, "license": "MIT"}, {"id": "b" * 32, "license": others}]
+    examples = examples_frame([row | said("u:你好", "a:Hello") | {"split": "train", "source": "s"} for row in rows])
+    life = pl.DataFrame({"step": ["ingest"], "action": ["create"], "reason": ["source"]})
+    written = card(examples, life, ReleaseParams(), Params(), {})
+    assert f"license: {told}\n" in written
 
 
 # The whole.

@@ -12,7 +12,7 @@ import pytest
 
 from tasks.core.diff import changes
 from tasks.core.evidence import overlap_matrix, spread
-from tasks.core.files import read_json, write_json, write_parquet
+from tasks.core.files import file_hash, read_json, write_json, write_parquet
 from tasks.core.funnel import funnel, gone_and_made, is_balanced
 from tasks.core.ledger import event, ledger_frame
 from tasks.core.measures import Table, tables
@@ -105,9 +105,7 @@ def change_report(folder: Path, **changed: Any) -> None:
 
 def with_model(data: Path) -> None:
     """What tokenize, train, evaluate and lift leave, with odd texts in it."""
-    for split in SPLITS:
-        ids = pl.read_parquet(data / "release" / f"{split}.parquet", columns=["id"])
-        write_parquet(ids, data / "tokenize" / "tokens" / split / "rows.parquet")
+    read = {split: file_hash(data / "release" / f"{split}.parquet", "sha256") for split in SPLITS}
     figures = {"rows": 1, "n_tokens": 9, "loss": 2.0, "perplexity": 7.4, "bits_per_byte": 1.25}
     figures |= {"unigram_bits_per_byte": 2.5, "saving_ratio": 0.5}
     groups = {"overall": figures, "language": {"zh": figures, EVIL: figures}}
@@ -116,7 +114,7 @@ def with_model(data: Path) -> None:
     said = {"prompt": f"你好{EVIL}", "answer": f"您好{EVIL}", "reference": f"你好！{END}", "id": "a" * 32}
     sentence = f"Curation helps {EVIL}."
     for step, measures in {
-        "tokenize": {"vocab_size": 300},
+        "tokenize": {"vocab_size": 300, "release": read},
         "train": {"parameters": 1_234_567, "history": history},
         "evaluate": {"test": groups, "val": groups, "target_saving_ratio": 0.2, "samples": [said]},
         "lift": {
@@ -172,7 +170,8 @@ def test_with_a_model_its_sentence_curve_and_answers_are_shown(odd_page: str) ->
 
 def test_a_model_of_another_release_is_not_shown(data: Path) -> None:
     with_model(data)
-    write_parquet(pl.DataFrame({"id": ["0" * 32]}), data / "tokenize" / "tokens" / "train" / "rows.parquet")
+    release = Report.read(data / "tokenize").measures["release"]  # the same ids may have other texts
+    change_report(data / "tokenize", measures={"release": release | {"val": "0" * 64}})
     page = page_of(data)
     assert "not trained on this release" in page
     assert "Curation helps" not in page

@@ -9,6 +9,7 @@ import pytest
 
 from tasks.core.errors import SourceError
 from tasks.core.params import TokenizeParams
+from tasks.core.report import Report
 from tasks.core.schema import SPLITS, examples_frame
 from tasks.core.tokens import TokenRows, load_tokenizer
 from tasks.tokenize import tokenize
@@ -79,8 +80,16 @@ def test_two_processes_write_the_same_bytes_whatever_the_order_of_rows(release, 
         "TokenizeParams(vocab_size=320))"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONHASHSEED": "7"})
-    assert sha256s(tmp_path / "again") == sha256s(tmp_path / "out")
-    assert len(sha256s(tmp_path / "out")) == 2 + 3 * len(SPLITS)
+    out, again = sha256s(tmp_path / "out"), sha256s(tmp_path / "again")
+    assert len(out) == 2 + 3 * len(SPLITS)
+    assert {name for name in out if again[name] != out[name]} == {"report.json"}
+    measures = [Report.read(tmp_path / name).measures for name in ("out", "again")]
+    assert {name for name in measures[0] if measures[0][name] != measures[1][name]} == {"release"}
+
+
+def test_the_report_names_the_files_that_were_read(release, tmp_path):
+    read = tokenize(release, tmp_path / "out", PARAMS).measures["release"]
+    assert {f"{split}.parquet": sha256 for split, sha256 in read.items()} == sha256s(release)
 
 
 def test_the_vocabulary_depends_on_the_train_split_only(release, tmp_path):

@@ -90,6 +90,11 @@ def test_dedup_leaves_no_two_rows_that_are_normalised_equal(tmp_path, one, other
         run(tmp_path, "dedup", folder)
 
 
+@pytest.mark.parametrize(("short", "long"), [("哈", "哈哈"), ("ha", "ha ha")])
+def test_rows_that_differ_only_in_where_a_turn_ends_are_no_copies(tmp_path, short, long):
+    run(tmp_path, "dedup", leave_step(tmp_path / "dedup", "dedup", [example(A, short, long), example(B, long, short)]))
+
+
 def test_a_merge_into_a_row_that_is_gone_is_found(tmp_path):
     merge = event("dedup", B, "merge", "near", measure=0.9, threshold=0.8, other_id=C)
     with pytest.raises(GateError, match=r"survivor_is_kept.*" + B):

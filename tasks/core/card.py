@@ -23,10 +23,11 @@ def card(
 ) -> str:
     """The card's text. `life` is the lineage, `left_out` the rows that a form cannot hold, by form and split."""
     sources = examples.group_by("source", "license").len("rows").sort("source", "license")
-    licences = sorted({str(name) for name in sources["license"].to_list() if name})
+    licences = sources["license"].unique().to_list()
+    only = licences[0].lower() if len(licences) == 1 and licences[0] else "other"  # rows without one are another's
     header = {
         "pretty_name": params.name,
-        "license": params.license or (licences[0].lower() if len(licences) == 1 else "other"),
+        "license": params.license or only,
         "language": sorted(set(examples["language"].to_list()) & {"zh", "en"}),
         "task_categories": ["text-generation"],
         "size_categories": [next((name for bound, name in SIZES if len(examples) < bound), "n>1M")],

@@ -21,7 +21,7 @@ from torch.utils.data import Dataset
 from tasks.core.errors import SourceError
 from tasks.core.model import IGNORE_INDEX
 from tasks.core.schema import answer_text, examples_frame, prompt_text
-from tasks.core.tokens import TokenRows, encode_examples, without_special_text
+from tasks.core.tokens import TokenRows, encode_examples, read_released, without_special_text
 
 PADDING = 0  # any token would do: nothing sees it and it has no label
 WINDOW_ROWS = 8192  # rows that are packed together: bounds the work before the first batch
@@ -44,7 +44,7 @@ class InstructionDataset(Dataset[Any]):
         split: str = "train",
         block_size: int | None = None,
     ) -> None:
-        examples = _released(Path(data), split) if isinstance(data, (str, Path)) else _from_pairs(data)
+        examples = read_released(Path(data), split) if isinstance(data, (str, Path)) else _from_pairs(data)
         self.block_size = block_size
         self.pairs = examples.select(prompt_text().alias("instruction"), answer_text().alias("output")).rows()
         self.encoded = encode_examples(examples, without_special_text(tokenizer)) if tokenizer is not None else None
@@ -69,13 +69,6 @@ class InstructionDataset(Dataset[Any]):
             name: torch.nn.utils.rnn.pad_sequence([row[name] for row in rows], batch_first=True, padding_value=value)
             for name, value in fill.items()
         }
-
-
-def _released(release: Path, split: str) -> pl.DataFrame:
-    file = release / f"{split}.parquet"
-    if not file.is_file():
-        raise SourceError(f"{file}: not there; expected a release with the split {split}")
-    return pl.read_parquet(file)
 
 
 def _from_pairs(rows: Sequence[dict[str, str]]) -> pl.DataFrame:

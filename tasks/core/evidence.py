@@ -12,7 +12,7 @@ import polars as pl
 
 from tasks.core.diff import Run, changes
 from tasks.core.files import scan_examples
-from tasks.core.ledger import ACTIONS, LEDGER, in_order
+from tasks.core.ledger import ACTIONS, in_order
 from tasks.core.schema import SPLITS, conversation_text
 from tasks.core.text import units_of
 
@@ -28,11 +28,6 @@ def spread(rows: pl.DataFrame, n: int, *columns: str) -> pl.DataFrame:
     by = [*columns, "id"]
     ordered = rows.sort(by, nulls_last=True, maintain_order=True).with_columns(_turn=turn)
     return ordered.sort("_turn", *by, nulls_last=True, maintain_order=True).head(n).drop("_turn").sort(by)
-
-
-def ledger_of(folder: Path) -> pl.DataFrame:
-    """The ledger of a step, of all its sources where it ran once a source."""
-    return pl.concat([pl.DataFrame(schema=LEDGER), *map(pl.read_parquet, sorted(folder.glob("**/ledger.parquet")))])
 
 
 def ledger_samples(ledger: pl.DataFrame, released: pl.DataFrame, n: int) -> list[dict[str, Any]]:

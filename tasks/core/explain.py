@@ -10,10 +10,10 @@ from typing import Any
 import polars as pl
 
 from tasks.core.errors import SourceError
-from tasks.core.ledger import LEDGER
+from tasks.core.files import whole_paths
+from tasks.core.ledger import LEDGER, STEPS, read_ledgers
 from tasks.core.schema import EXAMPLE, SPLITS
 
-STEPS = ("ingest", "clean", "dedup", "decontaminate", "classify", "score", "split", "augment")
 REDACTED = "pii_"  # how the reasons of redactions begin
 SHORTEST_PREFIX = 6
 RELATIVES_SHOWN = 20
@@ -62,10 +62,9 @@ def _events(data: Path) -> pl.DataFrame:
     lineage = data / "release" / "lineage.parquet"
     if lineage.is_file():
         return pl.read_parquet(lineage).select(list(LEDGER))
-    found = [path for step in STEPS for path in sorted((data / step).glob("**/ledger.parquet"))]
-    if not found:
+    if not any(whole_paths(data / step, "**/ledger.parquet") for step in STEPS):
         raise SourceError(f"{data}: nothing was built here; run `instructflow build`, or name the folder with --data")
-    return pl.concat([pl.read_parquet(path) for path in found])
+    return read_ledgers(*(data / step for step in STEPS))
 
 
 def _full_id(data: Path, events: pl.DataFrame, start: str) -> str:
@@ -87,7 +86,7 @@ def _full_id(data: Path, events: pl.DataFrame, start: str) -> str:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("**/examples/*.parquet"))
+    return whole_paths(folder, "**/examples/*.parquet")
 
 
 def _scan(folder: Path) -> pl.LazyFrame:

@@ -16,7 +16,8 @@ def example_facts(examples: pl.DataFrame) -> pl.DataFrame:
     turns = pl.col("messages")
     roles = turns.list.eval(role)
     spoken = roles.list.eval(pl.element().filter(pl.element() != "system"))
-    conversation = pl.concat_str(normalised(conversation_text()), pl.col("tools"), separator=TURN, ignore_nulls=True)
+    conversation = normalised(turns.list.eval(content).list.join(TURN))  # as dedup reads it: 1 + 23 is not 12 + 3
+    conversation = pl.concat_str(conversation, pl.col("tools"), separator=TURN, ignore_nulls=True)
     pair = pl.concat_str(normalised(prompt_text()), normalised(answer_text()), separator=TURN)
     return examples.select(
         pl.exclude("messages", "tools", "meta"),

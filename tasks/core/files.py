@@ -4,6 +4,7 @@ Polars' Parquet bytes depend on chunks, row-group size and compression level, so
 written under a temporary name and renamed when whole: an output may be a link into DVC's cache, never written into.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -80,8 +81,39 @@ def write_text(text: str, path: Path) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file that a step wrote."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Read a JSON file that a step wrote; raises SourceError when it is not there or damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from None
+
+
+def read_table(path: Path, **options: Any) -> pl.DataFrame:
+    """Read a Parquet file that a step wrote; raises SourceError when it is not there, damaged or of other columns."""
+    if not path.is_file():
+        raise SourceError(f"{path}: no such file; expected what an earlier step writes")
+    try:
+        return pl.read_parquet(path, **options)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise unreadable(path, error) from None
+
+
+def unreadable(path: Path, error: Exception) -> SourceError:
+    """The error to raise for what a step wrote and cannot be read any more."""
+    found = (str(error).splitlines() or [type(error).__name__])[0]
+    return SourceError(f"{path}: cannot be read: {found}; run the step that writes it again")
+
+
+def file_hash(path: Path, algorithm: str) -> str:
+    """The file's digest in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()
+
+
+def whole_paths(folder: Path, pattern: str) -> list[Path]:
+    """The paths below `folder` that match, in order, without what a killed run left under a temporary name."""
+    found = (path.relative_to(folder) for path in folder.glob(pattern))
+    return sorted(folder / path for path in found if not any(part.endswith(TEMPORARY) for part in path.parts))
 
 
 def write_examples(examples: pl.DataFrame, folder: Path, rows_per_shard: int) -> None:
@@ -106,7 +138,7 @@ def example_files(folder: Path) -> list[Path]:
 
     Raises SourceError when there are none.
     """
-    if files := sorted(folder.glob("**/examples/*.parquet")):
+    if files := whole_paths(folder, "**/examples/*.parquet"):
         return files
     raise SourceError(
         f"{folder}: no examples here; expected {folder}/**/examples/*.parquet, which an earlier step writes"
@@ -120,7 +152,7 @@ def scan_examples(folder: Path) -> pl.LazyFrame:
 
 def read_examples(folder: Path) -> pl.DataFrame:
     """All examples below `folder`, sorted by id."""
-    return scan_examples(folder).collect().sort("id")
+    return pl.concat([read_table(file, schema=EXAMPLE) for file in example_files(folder)]).sort("id")
 
 
 def remove_others(parent: Path, keep: Iterable[str]) -> None:

@@ -3,7 +3,8 @@
 from collections import Counter
 from pathlib import Path
 
-from tasks.core.explain import STEPS
+from tasks.core.files import whole_paths
+from tasks.core.ledger import STEPS
 from tasks.core.report import Report
 
 
@@ -18,7 +19,7 @@ def funnel(data: Path) -> list[Report]:
 
 def reports_of(folder: Path) -> dict[str, Report]:
     """The report of a step's folder, or those of the sources below it, by the name of their folder."""
-    paths = [folder / "report.json"] if (folder / "report.json").is_file() else sorted(folder.glob("*/report.json"))
+    paths = [folder / "report.json"] if (folder / "report.json").is_file() else whole_paths(folder, "*/report.json")
     return {path.parent.name: Report.read(path.parent) for path in paths}
 
 

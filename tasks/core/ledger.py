@@ -4,10 +4,14 @@ Conservation, enforced for every step: rows in - dropped - merged + created = ro
 guard refused) and `flag` change no count.
 """
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
 
+from tasks.core.files import whole_paths
+
+STEPS = ("ingest", "clean", "dedup", "decontaminate", "classify", "score", "split", "augment")  # that leave a ledger
 ACTIONS = ("drop", "merge", "edit", "create", "reject", "flag")
 LEDGER = pl.Schema(
     {
@@ -62,6 +66,12 @@ def in_order(ledger: pl.DataFrame) -> pl.DataFrame:
     return ledger.select(pl.col(name).cast(dtype) for name, dtype in LEDGER.items()).sort(
         "id", "step", "action", "reason", "other_id", "before", "after", nulls_last=True, maintain_order=True
     )
+
+
+def read_ledgers(*folders: Path) -> pl.DataFrame:
+    """The ledgers below each of the folders (of a step that ran once a source: one a source), one after the other."""
+    found = [path for folder in folders for path in whole_paths(folder, "**/ledger.parquet")]
+    return pl.concat([pl.DataFrame(schema=LEDGER), *map(pl.read_parquet, found)])
 
 
 def changed_span(before: str, after: str) -> tuple[str, str]:

@@ -34,7 +34,8 @@ def of_tokenize(report: Report) -> Section:
     note = "A byte-level BPE tokenizer, trained on the train split alone."
     splits = {split: report.measures[split] for split in SPLITS if split in report.measures}
     tokens = {split: {"tokens": report.counts.get(f"{split}_tokens", {}), **of} for split, of in splits.items()}
-    return Section(note, "", [], [*tables(report.measures, leave_out=SPLITS), compared("by split", tokens)])
+    single = tables(report.measures, leave_out=(*SPLITS, "release"))
+    return Section(note, "", [], [*single, compared("by split", tokens)])
 
 
 def of_train(report: Report) -> Section:

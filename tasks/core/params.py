@@ -3,6 +3,7 @@
 `params.yaml` spells all of them out for the project; the file of a free build holds only what differs.
 """
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,6 +14,7 @@ from tasks.core.errors import ParamsError
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Ratio = Annotated[float, Field(ge=0, le=1)]
+MOST_CHARS = 200  # of a wrong value are shown
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 INSTRUCTION_TYPES: dict[str, tuple[str, str]] = {
@@ -38,7 +40,7 @@ INSTRUCTION_TYPES: dict[str, tuple[str, str]] = {
 class Section(BaseModel):
     """A frozen group of settings that accepts no unknown name."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 Format = Literal[
@@ -51,9 +53,9 @@ Format = Literal[
 class Source(Section):
     """One input: a file, a folder or a package's data."""
 
-    path: str = Field("requirements.lock", description="a file or a folder; for a package source the lock file")
+    path: str = Field("requirements.lock", min_length=1, description="a file or a folder; for a package source the lock file")
     include: str = Field("*", description="which files, where path is a folder")
-    package: str | None = Field(None, description="a package's data, as package:path/in/package")
+    package: str | None = Field(None, min_length=1, description="a package's data, as package:path/in/package")
     format: Format = Field("auto", description="the format of the rows; auto looks at the content")
     columns: dict[str, str | int] = Field(default_factory=dict, description="field: column name or 0-based position")
     header: Literal["auto", True, False] = Field("auto", description="whether a CSV or TSV begins with column names")
@@ -325,16 +327,43 @@ def _sentence(error: Any) -> str:
         for part in error["loc"][:-1]:
             field = getattr(section, "model_fields", {}).get("validate_" if part == "validate" else part)
             section = field.annotation if field else Source
-        return f"{param}: no such param; expected one of {sorted(getattr(section, 'model_fields', {}))}"
-    return f"{param}: {error['msg']}, got {error['input']!r}"
+        fields = getattr(section, "model_fields", {})
+        return f"{param}: no such param; expected one of {sorted(field.alias or name for name, field in fields.items())}"
+    if error["type"] == "value_error":  # of our own validators, which say all
+        return f"{param}: {error['ctx']['error']}"
+    if error["type"] in ("model_type", "dict_type"):
+        return f"{param}: expected params as `name: value`, found {_short(error['input'])}"
+    if error["loc"][-1:] == ("[key]",):
+        return f"{param.removesuffix('.[key]')}: expected a name of a-z, 0-9 and _ that begins with a letter"
+    return f"{param}: {error['msg']}, got {_short(error['input'])}"
+
+
+def _short(value: Any) -> str:
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) <= MOST_CHARS else f"{text[:MOST_CHARS]}…"
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML where no name comes twice in a mapping: the first would be lost without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Read a mapping; raises YAMLError for a name that comes twice."""
+        names = Counter(str(key.value) for key, _ in node.value)
+        if twice := [name for name, n in names.items() if n > 1]:
+            raise yaml.constructor.ConstructorError(None, None, f"{twice[0]!r} comes twice", node.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 def load_params(path: Path) -> Params:
     """Read a params file; raises ParamsError."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except FileNotFoundError:
         raise ParamsError(f"{path}: no such file; expected a params file") from None
+    except OSError as error:
+        raise ParamsError(f"{path}: cannot be read: {error.strerror}; expected a params file") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ParamsError(f"{path}: not YAML: {error}") from None
+        raise ParamsError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    except RecursionError:
+        raise ParamsError(f"{path}: nested too deeply; expected a mapping of sections") from None
     return parse_params(content if content is not None else {}, str(path))

@@ -13,8 +13,9 @@ from typing import Any
 
 import polars as pl
 
-from tasks.core.files import PART, example_files, whole_folder, write_parquet
+from tasks.core.files import PART, example_files, read_examples, whole_folder, write_examples, write_parquet
 from tasks.core.ledger import Outcome, check_conservation, in_order
+from tasks.core.params import ExampleStep
 from tasks.core.report import Report, describe, ledger_counts
 
 ShardFunction = Callable[..., int]
@@ -47,7 +48,7 @@ def by_shards(
     function: ShardFunction,
     examples: Path,
     target: Path,
-    params: Any,
+    params: ExampleStep,
     run_shards: RunShards,
     inputs: Sequence[Any] = (),
     tables: Sequence[str] = (),
@@ -65,10 +66,20 @@ def by_shards(
         ledger = in_order(_joined(folder / "ledger"))
         rows_out = int(pl.scan_parquet([job[1] for job in jobs]).select(pl.len()).collect().item())
         check_conservation(step, rows_in, rows_out, ledger)
+        _cut(folder, params.rows_per_shard)
         write_parquet(ledger, folder / "ledger.parquet")
         for name in tables:
             write_parquet(_joined(folder / name).sort("id"), folder / f"{name}.parquet")
         return Report(step, rows_in, rows_out, ledger_counts(ledger), describe(folder), measure(folder)).write(folder)
+
+
+def _cut(folder: Path, rows_per_shard: int) -> None:
+    """Write the shards anew where one is too long or their rows do not go on in the order of ids."""
+    ids = [pl.read_parquet(file, columns=["id"])["id"] for file in example_files(folder)]
+    if max(map(len, ids)) > rows_per_shard or not pl.concat(ids).is_sorted():
+        examples = read_examples(folder)
+        shutil.rmtree(folder / "examples")
+        write_examples(examples, folder / "examples", rows_per_shard)
 
 
 def _joined(parts: Path) -> pl.DataFrame:

@@ -6,6 +6,7 @@ Compression and tar are told by their first bytes, never by the name, and may be
 import bz2
 import importlib.util
 import lzma
+import os
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -49,11 +50,15 @@ class Input:
 def inputs(path: Path, source: Source) -> Iterator[Input]:
     """Every file of the source. Raises ParamsError when it is not there, SourceError when it cannot be read."""
     root = _package_path(source.package) if source.package else path
-    if not root.exists():
+    try:
+        is_there = root.exists()
+    except OSError as error:  # a folder above it that may not be entered, a name that is too long
+        raise SourceError(f"{root}: cannot be read: {error.strerror}") from None
+    if not is_there:
         raise ParamsError(f"{root}: no such file or folder; expected the source's data")
     for file in _files(root, source):
         name = file.relative_to(root).as_posix() if root.is_dir() else file.name
-        yield from _opened(name, _bytes_of(file), file, source.include, MAX_NESTING)
+        yield from _opened(_as_text(name), _bytes_of(file), file, source.include, MAX_NESTING)
 
 
 def _package_path(package: str) -> Path:
@@ -68,13 +73,13 @@ def _package_path(package: str) -> Path:
 
 
 def _files(root: Path, source: Source) -> list[Path]:
-    if root.is_file():
+    if not root.is_dir():
         return [root]
     code = {".py", ".pyc"} if source.package else set()
     found = [
         file
-        for file in root.rglob("*")
-        if file.is_file() and file.suffix not in code and _is_wanted(file.relative_to(root).as_posix(), source.include)
+        for file in _below(root)
+        if file.suffix not in code and _is_wanted(file.relative_to(root).as_posix(), source.include)
     ]
     if not found:
         raise SourceError(f"{root.name}: no file in this folder matches include {source.include!r}")
@@ -83,10 +88,33 @@ def _files(root: Path, source: Source) -> list[Path]:
     return sorted(found, key=lambda file: file.relative_to(root).as_posix())
 
 
+def _below(root: Path) -> Iterator[Path]:
+    """Every file below a folder, also a link to nothing, which cannot be read: what is there is read or said."""
+    for folder, folders, files in os.walk(root, onerror=_unreadable):
+        folders[:] = [name for name in folders if not _is_hidden(name)]
+        for link in (Path(folder, name) for name in folders):
+            if link.is_symlink():
+                raise SourceError(f"{link}: a link to a folder, which is not followed; expected the folder itself")
+        found = (Path(folder, name) for name in files)
+        yield from (file for file in found if file.is_file() or file.is_symlink())
+
+
+def _unreadable(error: OSError) -> None:
+    raise SourceError(f"{error.filename}: cannot be read: {error.strerror}")
+
+
+def _is_hidden(part: str) -> bool:
+    return part.startswith(".") or part == "__pycache__"
+
+
 def _is_wanted(name: str, include: str) -> bool:
     parts = name.split("/")
-    hidden = any(part.startswith(".") or part == "__pycache__" for part in parts)
-    return not hidden and (fnmatch(name, include) or fnmatch(parts[-1], include))
+    return not any(map(_is_hidden, parts)) and (fnmatch(name, include) or fnmatch(parts[-1], include))
+
+
+def _as_text(name: str) -> str:
+    """A file's name with the bytes that are no UTF-8 spelled out; GBK names are common in Chinese archives."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _bytes_of(file: Path) -> Iterator[bytes]:
@@ -158,16 +186,31 @@ class _Stream:
         return data
 
 
+class _Member(tarfile.TarInfo):
+    """A member of a tar. Left alone, tarfile takes a broken header for the end of the archive, unless it is the first."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Member":
+        """Read a header; raises ReadError for one that is neither whole nor the empty one at the end."""
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            if bytes(buf).strip(b"\0"):
+                raise tarfile.ReadError(str(error)) from None
+            raise
+
+
 def _members(name: str, chunks: Iterator[bytes], include: str, nesting: int) -> Iterator[Input]:
     try:
-        with tarfile.open(fileobj=_Stream(chunks), mode="r|") as archive:  # type: ignore[call-overload]
+        with tarfile.open(fileobj=_Stream(chunks), mode="r|", tarinfo=_Member) as archive:  # type: ignore[call-overload]
             for member in archive:
                 file = archive.extractfile(member) if member.isfile() else None
                 if file is not None and _is_wanted(member.name.removeprefix("./"), include):
                     read = file.read
                     content = _guarded(iter(lambda read=read: read(CHUNK_BYTES), b""))  # type: ignore[misc]
-                    yield from _opened(f"{name}/{member.name.removeprefix('./')}", content, None, include, nesting)
-    except tarfile.TarError as error:
+                    inside = _as_text(member.name.removeprefix("./"))
+                    yield from _opened(f"{name}/{inside}", content, None, include, nesting)
+    except (tarfile.TarError, Damaged) as error:
         damage = _raising(Damaged(f"damaged tar: {error}"))
         yield Input(name, b"", damage, None)
 

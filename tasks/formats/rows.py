@@ -1,5 +1,6 @@
 """The conversations of a source, record by record, once its format is decided: what ingest and decontaminate read."""
 
+import logging
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -10,6 +11,9 @@ from tasks.core.params import Source
 from tasks.formats.conversation import Conversation, RecordError
 from tasks.formats.forms import FIRST_RECORDS, Plan, plan_of
 from tasks.formats.read import MAX_RECORD_BYTES, Record, Reject, Seen, records, rejected
+
+
+log = logging.getLogger(__name__)
 
 
 class Row(NamedTuple):
@@ -60,11 +64,16 @@ def _row(item: Record | Reject, plan: Plan) -> Row | Reject:
 def benchmark_items(path: Path, source: Source, name: str = "benchmark") -> list[dict[str, str]]:
     """A benchmark's items as `{"item": "file#row", "prompt", "answer"}`; either text may be empty, not both.
 
+    Records that cannot be read are said in a warning, for nothing is compared with them.
+
     The prompt is all system, user and tool turns, one a line; the answer all assistant turns.
     """
     _, found = rows(path, source, name)
-    items = []
-    for row in (item for item in found if isinstance(item, Row)):
+    items, rejects = [], list[Reject]()
+    for row in found:
+        if isinstance(row, Reject):
+            rejects.append(row)
+            continue
         for conversation in row.conversations:
             texts: dict[bool, list[str]] = {True: [], False: []}
             for message in conversation.messages:
@@ -72,6 +81,9 @@ def benchmark_items(path: Path, source: Source, name: str = "benchmark") -> list
             prompt, answer = "\n".join(texts[False]), "\n".join(texts[True])
             if prompt.strip() or answer.strip():
                 items.append({"item": row.record.row, "prompt": prompt, "answer": answer})
+    if rejects:
+        first = f"{rejects[0].row}: {rejects[0].error}: {rejects[0].detail}"
+        log.warning("%s: nothing is compared with %d records that cannot be read; the first, %s", name, len(rejects), first)
     if not items:
         raise SourceError(f"{name}: {path.name} has no item with a text")
     return items

@@ -151,12 +151,15 @@ class _Lines:
         return b"".join(self.taken).rstrip(b"\r\n")
 
     def _split(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        tail = b""
+        held: list[bytes] = []  # of the line that goes on in the next chunk
         try:
             for chunk in chunks:
-                *whole, tail = (tail + chunk).split(b"\n")
-                yield from (line + b"\n" for line in whole)
+                end, *others = chunk.split(b"\n")
+                held.append(end)
+                for line in others:
+                    yield b"".join([*held, b"\n"])
+                    held = [line]
         except Damaged as error:
             self.damage = str(error)
-        if tail:
+        if tail := b"".join(held):
             yield tail
