@@ -2,4 +2,17 @@
 
 import logging
 
+from tasks.core.errors import GateError, ParamsError, SourceError
+
 logging.getLogger("tasks").setLevel(logging.INFO)  # Prefect shows the steps' own logs at this level
+
+
+def without_traceback(record: logging.LogRecord) -> bool:
+    """Let every record pass; an error that says all itself needs no traceback of Prefect's engine."""
+    if record.exc_info and isinstance(record.exc_info[1], (GateError, ParamsError, SourceError)):
+        record.exc_info = None
+    return True
+
+
+for _name in ("prefect.flow_runs", "prefect.task_runs"):
+    logging.getLogger(_name).addFilter(without_traceback)

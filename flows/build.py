@@ -64,8 +64,9 @@ def run_stages(
     """Run the chosen stages in DAG order inside the flow run that is open; the state's message says what ran."""
     folder = data_folder(project, params, data)
     chosen = [s for s in stages(project, folder, params or load_params(project / "params.yaml")) if is_chosen(s)]
-    costs = {}
+    costs: dict[str, dict[str, float]] = {}
     with one_build_at_a_time(folder):
+        write_json(costs, folder / "run" / "costs.json")
         versions = None if params else Versions(project)
         progress = Progress(len(chosen))
         try:

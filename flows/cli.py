@@ -168,7 +168,7 @@ def generate(prompt: str, data: DataOption = None) -> None:
 
 def main() -> None:
     """Run the command; turn our errors into one message and an exit code."""
-    status = [0]
+    status = [1]  # of an error that is none of ours
     atexit.register(lambda: _leave(status[0]))  # registered first, so it runs when all others have cleaned up
     status[0] = _exit_code(app)
 

@@ -12,6 +12,7 @@ import polars as pl
 
 from tasks.augmenters.entity import Renamed, rename_examples
 from tasks.augmenters.guards import GUARDS, first_refusals
+from tasks.core.files import read_table
 from tasks.core.ledger import Outcome, event, ledger_frame
 from tasks.core.params import AugmentParams
 from tasks.core.report import Report
@@ -84,7 +85,7 @@ def _event(child: dict[str, Any], renamed: Renamed, refusal: str | None) -> dict
 
 def augment_shard(source_file: Path, target_file: Path, params: AugmentParams) -> int:
     """Augment one shard; returns the rows in."""
-    examples = pl.read_parquet(source_file)
+    examples = read_table(source_file, schema=EXAMPLE)
     leave_shard(target_file, augment_examples(examples, params))
     return len(examples)
 

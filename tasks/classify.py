@@ -4,15 +4,17 @@ People's edits of a text are applied here too. tasks/core/type_rules.py has the 
 as well, and the report says how often they agree: `rules.parquet` has what they said of each row.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from tasks.core.files import read_table
 from tasks.core.ledger import Outcome, changed_span, event, ledger_frame
 from tasks.core.params import ClassifyParams
 from tasks.core.report import Report
-from tasks.core.schema import EXAMPLE
+from tasks.core.schema import EXAMPLE, canonical
 from tasks.core.shards import RunShards, by_shards, in_processes, leave_shard
 from tasks.core.type_rules import rule_types
 
@@ -28,8 +30,7 @@ def classify_examples(
     `labels` is what import_annotations leaves: id, instruction_type and messages, each null where a person gave none.
     """
     said = examples.select("id").join(labels, on="id", how="inner")
-    edited = said.drop_nulls("messages").select("id", "messages")
-    current = examples.update(edited, on="id")
+    current = with_edits(examples, said.drop_nulls("messages").select("id", "messages"))
     rules = rule_types(current).with_columns(
         rule_type=pl.when(pl.col("rule_confidence") < params.min_confidence)
         .then(pl.lit("other"))
@@ -52,6 +53,16 @@ def classify_examples(
     )
     outcome = Outcome(typed.select(list(EXAMPLE)), ledger_frame(_events(examples, said)))
     return outcome, typed.select("id", "given", "rule_type", "rule_confidence")
+
+
+def with_edits(examples: pl.DataFrame, edited: pl.DataFrame) -> pl.DataFrame:
+    """`examples` with the messages of `edited` (id, messages); loss weights that are not one a turn any more go."""
+    n_turns = pl.col("messages").list.len()
+    others = examples.select("id", "meta", before=n_turns).join(edited.select("id", after=n_turns), on="id")
+    metas = others.filter(pl.col("before") != pl.col("after")).select("id", "meta").rows()
+    fitting = [(id, canonical({k: v for k, v in json.loads(m).items() if k != "loss_weights"})) for id, m in metas]
+    changed = pl.DataFrame(fitting, schema={"id": pl.String, "meta": pl.String}, orient="row")
+    return examples.update(edited, on="id").update(changed, on="id")
 
 
 def _events(examples: pl.DataFrame, said: pl.DataFrame) -> list[dict[str, Any]]:
@@ -85,8 +96,8 @@ def agreement(rules: pl.DataFrame, examples: pl.DataFrame) -> dict[str, Any]:
 
 def classify_shard(source_file: Path, target_file: Path, params: ClassifyParams, labels: Path) -> int:
     """Classify one shard; returns the rows in."""
-    examples = pl.read_parquet(source_file)
-    outcome, rules = classify_examples(examples, pl.read_parquet(labels), params)
+    examples = read_table(source_file, schema=EXAMPLE)
+    outcome, rules = classify_examples(examples, read_table(labels), params)
     leave_shard(target_file, outcome, rules=rules)
     return len(examples)
 
@@ -100,7 +111,7 @@ def classify(
     def measure(folder: Path) -> dict[str, Any]:
         typed = pl.read_parquet(folder / "examples" / "*.parquet", columns=["id", "language", "type_confidence"])
         rules = pl.read_parquet(folder / "rules.parquet")
-        labelled = pl.read_parquet(file).select("id")
+        labelled = read_table(file).select("id")
         return {
             "rules_agree": agreement(rules, typed),
             "confidence": _histogram(typed["type_confidence"]),

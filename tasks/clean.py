@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 
+from tasks.core.files import read_table
 from tasks.core.language import language_of_example, with_languages
 from tasks.core.ledger import Outcome, changed_span, event, ledger_frame
 from tasks.core.params import CleanParams
@@ -21,7 +22,7 @@ from tasks.core.repair import REPAIRS, Repair
 from tasks.core.report import Report
 from tasks.core.schema import EXAMPLE, canonical
 from tasks.core.shards import RunShards, by_shards, in_processes, leave_shard
-from tasks.core.text import tokens, units_of
+from tasks.core.text import ngrams, tokens, units_of
 from tasks.formats.tool_calls import split_calls, with_calls
 
 DROPS = ("empty_prompt", "empty_answer", "refusal", "repetition", "too_long")
@@ -156,10 +157,9 @@ def repetition(answer: pl.Expr) -> pl.Expr:
     2021, arXiv:2112.11446, table A1, with one n and a laxer threshold: answers are short and lists repeat by right.
     """
     prose = answer.str.replace_all(r"(?s)```.*?(?:```|\z)", " ").str.replace_all(r"(?m)^.*\|.*$", " ")
-    shifted = [pl.element().shift(-k) for k in range(REPEATED_TOKENS)]
-    ngrams = tokens(prose).list.eval(pl.concat_str(shifted, separator=" ").drop_nulls())
-    n = ngrams.list.len()
-    return pl.when(n >= LEAST_NGRAMS).then(1 - ngrams.list.n_unique() / n).otherwise(0.0)
+    found = ngrams(tokens(prose), REPEATED_TOKENS)
+    n = found.list.len()
+    return pl.when(n >= LEAST_NGRAMS).then(1 - found.list.n_unique() / n).otherwise(0.0)
 
 
 def judge(rows: pl.DataFrame, params: CleanParams) -> pl.DataFrame:
@@ -241,7 +241,7 @@ def _texts(turns: pl.DataFrame) -> pl.DataFrame:
 
 def clean_shard(source_file: Path, target_file: Path, params: CleanParams) -> int:
     """Clean one shard; returns the rows in."""
-    examples = pl.read_parquet(source_file)
+    examples = read_table(source_file, schema=EXAMPLE)
     leave_shard(target_file, clean_examples(examples, params))
     return len(examples)
 

@@ -144,7 +144,7 @@ def drop_overlaps(
 
 
 def by_benchmark(items: pl.DataFrame, found: pl.DataFrame) -> dict[str, dict[str, int]]:
-    """Per benchmark: its items, the items hit, the rows hit."""
+    """Per benchmark: its items, and how many items and rows are in `found`, where a row has its strongest hit only."""
     of = found.select("name", benchmark=pl.col("name").str.split("/").list.first())
     counts = {}
     for benchmark, n_items in items.group_by("benchmark").len().sort("benchmark").iter_rows():

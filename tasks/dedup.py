@@ -18,6 +18,7 @@ from typing import Any
 import polars as pl
 
 from tasks.core.database import database, ngram_hash
+from tasks.core.errors import ParamsError
 from tasks.core.families import Families
 from tasks.core.files import read_examples, remove_others, whole_folder, write_parquet
 from tasks.core.ledger import LEDGER, Outcome
@@ -288,7 +289,12 @@ def overlap(gone: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def dedup(examples: Path, target: Path, params: DedupParams, *, sources: dict[str, Source]) -> Report:
-    """Read all cleaned sources, merge repeats, write `target`; what a removed source left behind is deleted first."""
+    """Read all cleaned sources, merge repeats, write `target`; what a removed source left behind is deleted first.
+
+    Raises ParamsError where no source is listed, rather than delete them all.
+    """
+    if not sources:
+        raise ParamsError("sources: none is listed; expected at least one (nothing was deleted)")
     data = examples.parent
     for folder in (data / "ingest", examples, data / "validate" / "ingest", data / "validate" / "clean"):
         remove_others(folder, keep=sources)

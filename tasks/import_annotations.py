@@ -4,6 +4,7 @@ Exports of Doccano, Prodigy and LightTag and our own lines are known by their co
 counted and not used. A line that cannot be used stops the build: people's files are few and nothing of them is lost.
 """
 
+import logging
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from tasks.core.report import Report
 from tasks.core.schema import MESSAGES, canonical
 from tasks.formats.annotations import Label, read_labels
 
+log = logging.getLogger(__name__)
+
 _COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "id": pl.String,
     "instruction_type": pl.String,
@@ -27,13 +30,14 @@ _COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
 }
 LABELS = pl.Schema(_COLUMNS)
 ENDINGS = {".jsonl", ".json"}
+NOTES = {"", ".md"}  # endings of what need not be read: README.md, .gitkeep
 
 
 def verdicts(labels: list[Label], min_votes: int) -> tuple[pl.DataFrame, int]:
     """One row an example on which people agree, and how many they do not agree on.
 
-    An annotator has one vote an example, the last one given. A type needs `min_votes` and more votes than any other; an
-    edit stands when all who edited the example gave the same one. n_votes is null where there is only an edit.
+    An annotator has one vote and one edit an example, the last ones given. A type needs `min_votes` and more votes than
+    any other; an edit stands when all who edited the example gave the same one. n_votes is null without a type.
     """
     by_example: dict[str, dict[str, list[Label]]] = {}
     for label in labels:
@@ -42,7 +46,8 @@ def verdicts(labels: list[Label], min_votes: int) -> tuple[pl.DataFrame, int]:
     for id, by_annotator in sorted(by_example.items()):
         given = [[label for label in said if label.instruction_type] for said in by_annotator.values()]
         votes = Counter(said[-1].instruction_type for said in given if said).most_common()
-        edits = {canonical(label.messages): label for said in by_annotator.values() for label in said if label.messages}
+        edited = [[label for label in said if label.messages] for said in by_annotator.values()]
+        edits = {canonical(said[-1].messages): said[-1] for said in edited if said}
         is_clear = bool(votes) and votes[0][1] >= min_votes and (len(votes) < 2 or votes[0][1] > votes[1][1])
         n_disputed += (bool(votes) and not is_clear) or len(edits) > 1
         edit = next(iter(edits.values())).messages if len(edits) == 1 else None
@@ -58,7 +63,10 @@ def import_annotations(annotations: Path, target: Path, params: ImportAnnotation
 
     Raises SourceError that names the file and line of what cannot be used.
     """
-    files = sorted(path for path in annotations.rglob("*") if path.suffix in ENDINGS and path.is_file())
+    found = sorted(path for path in annotations.rglob("*") if path.is_file() or path.is_symlink())
+    files = [path for path in found if path.suffix in ENDINGS]
+    if others := [path.name for path in found if path.suffix not in NOTES and path not in files]:
+        log.warning("%s: not read: %s; expected %s", annotations, ", ".join(others), " or ".join(sorted(ENDINGS)))
     lines: list[Label | None] = []
     for file in files:
         name = file.relative_to(annotations).as_posix()

@@ -31,6 +31,7 @@ import polars as pl
 from tokenizers import Tokenizer
 
 from tasks.core.files import read_examples, scan_examples, whole_folder
+from tasks.core.ledger import read_ledgers
 from tasks.core.params import LiftParams, TrainParams
 from tasks.core.report import Report
 from tasks.core.schema import SPLITS, prompt_text
@@ -79,10 +80,9 @@ def exclusions(raw: pl.DataFrame, deduped: pl.DataFrame, ledger: pl.DataFrame, h
     known = raw.select("id", "family", prompt=normalised(prompt_text()), survivor=pl.col("id").replace(merges)).join(
         deduped.select(survivor="id", joined="family"), on="survivor", how="left", maintain_order="left"
     )
-    is_held_out, is_related = (
-        pl.col("id").is_in(held_out["id"].implode()),
-        pl.col("joined").is_in(held_out["family"].implode()),
-    )
+    is_held_out = pl.col("id").is_in(held_out["id"].implode())
+    families = deduped.filter(is_held_out)["family"]  # split may have joined them to others
+    is_related = pl.col("joined").is_in(pl.concat([families, held_out["family"]]).implode())
     reached = known.filter(is_held_out | is_related)
     prompts = pl.concat([reached["prompt"], held_out.select(prompt=normalised(prompt_text()))["prompt"]])
     reason = (
@@ -186,7 +186,7 @@ def lift(data: Path, target: Path, params: LiftParams, *, train_params: TrainPar
     train, val, test = (read_released(release, split) for split in SPLITS)
     raw = read_examples(data / "ingest")
     deduped = scan_examples(data / "dedup").select("id", "family").collect()
-    ledger = pl.read_parquet(data / "dedup" / "ledger.parquet")
+    ledger = read_ledgers(data / "dedup")
     excluded = exclusions(raw, deduped, ledger, pl.concat([val, test]))
     tokenizer = load_tokenizer(data / "tokenize" / "tokenizer.json")
     examples = {"curated": train, "raw": raw.join(excluded, on="id", how="anti", maintain_order="left")}

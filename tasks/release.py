@@ -20,6 +20,7 @@ from tasks.core.files import (
     example_files,
     file_hash,
     read_examples,
+    read_table,
     whole_folder,
     whole_paths,
     write_json,
@@ -55,7 +56,7 @@ def lineage(data: Path, released: pl.DataFrame) -> pl.DataFrame:
     placeholders, not the hashes: their salt is no secret, and there are few enough telephone numbers to try them all.
     """
     ingested = pl.concat(
-        [pl.read_parquet(file, columns=["id", "source", "source_row"]) for file in example_files(data / "ingest")]
+        [read_table(file, columns=["id", "source", "source_row"]) for file in example_files(data / "ingest")]
     )
     origins = ingested.with_columns(step=pl.lit("ingest"), action=pl.lit("create"), reason=pl.lit("source"))
     is_released = pl.col("id").is_in(released["id"].implode())

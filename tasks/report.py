@@ -15,9 +15,9 @@ from tasks.core import checks, evidence, model_sections, plots
 from tasks.core.card import LIMITS
 from tasks.core.diff import changes
 from tasks.core.errors import SourceError
-from tasks.core.files import read_json, whole_folder, write_text
+from tasks.core.files import read_json, read_table, whole_folder, write_text
 from tasks.core.funnel import funnel, gone_and_made, reports_of
-from tasks.core.ledger import read_ledgers
+from tasks.core.ledger import STEPS, read_ledgers
 from tasks.core.measures import tables
 from tasks.core.page import render
 from tasks.core.params import ReportParams
@@ -203,9 +203,11 @@ def report(data: Path, target: Path, params: ReportParams) -> Report:
     if not (data / "release" / "report.json").is_file():
         raise SourceError(f"{data / 'release'}: no release here; expected what `instructflow build` leaves")
     release, manifest = Report.read(data / "release"), read_json(data / "release" / "manifest.json")
-    released, lineage = evidence.released_rows(data / "release"), pl.read_parquet(data / "release" / "lineage.parquet")
+    released, lineage = evidence.released_rows(data / "release"), read_table(data / "release" / "lineage.parquet")
     of_rows = evidence.sources_of_rows(data)
     steps, model = funnel(data), training(data, manifest)
+    if missing := [step for step in STEPS if step not in {report.step for report in steps}]:
+        raise SourceError(f"{data}: no report of {', '.join(missing)}; expected {data / missing[0]}/**/report.json")
     found = checks.gates(data / "validate")
     held = promises(steps, release, found, released, list(reports_of(data / "ingest")), manifest)
     held.append(checks.check_lift(model.get("lift")))

@@ -13,13 +13,14 @@ from typing import Any
 
 import polars as pl
 
+from tasks.core.files import read_table
 from tasks.core.language import language_of_turn
 from tasks.core.ledger import LEDGER, Outcome
 from tasks.core.params import ScoreParams
 from tasks.core.report import Report
 from tasks.core.schema import EXAMPLE, answer_text, prompt_text
 from tasks.core.shards import RunShards, by_shards, in_processes, leave_shard
-from tasks.core.text import HAN, tokens, units_of
+from tasks.core.text import HAN, ngrams, tokens, units_of
 
 REASONS = ("low_score",)
 SIGNALS = ("complete", "distinct", "own_words", "letters", "same_language", "code_parses")
@@ -73,22 +74,17 @@ def _content(role: str) -> pl.Expr:
     return turn.field("content").filter(turn.field("role") == role)
 
 
-def _ngrams(tokens_of: pl.Expr, n: int) -> pl.Expr:
-    shifted = [pl.element().shift(-k) for k in range(n)]
-    return tokens_of.list.eval(pl.concat_str(shifted, separator=" ").drop_nulls())
-
-
 def _distinct(answer: pl.Expr) -> pl.Expr:
-    bigrams = _ngrams(answer, 2)
+    bigrams = ngrams(answer, 2)
     n = bigrams.list.len()
     share = bigrams.list.n_unique() / n / DISTINCT_ENOUGH
     return pl.when(n >= LEAST_NGRAMS).then(share.clip(0, 1)).otherwise(1.0)
 
 
 def _own_words(prompt: pl.Expr, answer: pl.Expr) -> pl.Expr:
-    trigrams = _ngrams(answer, 3).list.unique()
+    trigrams = ngrams(answer, 3).list.unique()
     n = trigrams.list.len()
-    own = trigrams.list.set_difference(_ngrams(prompt, 3)).list.len()
+    own = trigrams.list.set_difference(ngrams(prompt, 3)).list.len()
     return pl.when(n >= LEAST_NGRAMS).then(own / n).otherwise(1.0)
 
 
@@ -134,7 +130,7 @@ def score_examples(examples: pl.DataFrame, params: ScoreParams) -> tuple[Outcome
 
 def score_shard(source_file: Path, target_file: Path, params: ScoreParams) -> int:
     """Score one shard; returns the rows in."""
-    examples = pl.read_parquet(source_file)
+    examples = read_table(source_file, schema=EXAMPLE)
     outcome, scores = score_examples(examples, params)
     leave_shard(target_file, outcome, scores=scores)
     return len(examples)

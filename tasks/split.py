@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from tasks.core.families import Families
 from tasks.core.files import read_examples, whole_folder
 from tasks.core.ledger import Outcome, ledger_frame
 from tasks.core.params import SplitParams
@@ -22,6 +23,22 @@ from tasks.core.schema import answer_text, conversation_text, prompt_text, unit_
 from tasks.core.text import TURN, normalised, units_of
 
 STRATUM = ("language", "instruction_type", "length")
+
+
+def joined_by_prompt(examples: pl.DataFrame) -> pl.DataFrame:
+    """`examples` with the families joined whose rows have normalised equal prompts by now: people edit after dedup.
+
+    The value of a family is the smallest of those that it is made of.
+    """
+    rows = examples.select("id", "family", prompt=normalised(prompt_text())).sort("id").with_row_index("at")
+    first = rows.select(pl.col("at").min().over(column).alias(column) for column in ("family", "prompt"))
+    joined = Families(len(rows))
+    for column in first.columns:
+        joined.join(rows["at"], first[column])
+    of_root = rows.with_columns(root=pl.Series(joined.roots(), dtype=pl.UInt32)).select(
+        "id", family=pl.col("family").min().over("root")
+    )
+    return examples.drop("family").join(of_root, on="id", how="left", maintain_order="left").select(examples.columns)
 
 
 def family_table(examples: pl.DataFrame, seed: int) -> pl.DataFrame:
@@ -69,6 +86,7 @@ def assign(families: pl.DataFrame, params: SplitParams) -> pl.DataFrame:
 
 def split_examples(examples: pl.DataFrame, params: SplitParams) -> tuple[pl.DataFrame, dict[str, Any]]:
     """`examples` with their split, and the measures: rows, deviations from the quotas, the certificate."""
+    examples = joined_by_prompt(examples)
     families = family_table(examples, params.seed)
     chosen = assign(families, params)
     done = examples.drop("split").join(chosen, on="family", how="left").select(examples.columns)
@@ -115,7 +133,7 @@ def certificate(examples: pl.DataFrame) -> dict[str, int]:
 
 
 def split(examples: Path, target: Path, params: SplitParams) -> Report:
-    """Read `examples`, give each its split, write `target`; no row changes otherwise, so the ledger is empty."""
+    """Read `examples`, give each its split, write `target`; no text changes, so the ledger is empty."""
     rows = read_examples(examples)
     done, measures = split_examples(rows, params)
     with whole_folder(target) as folder:

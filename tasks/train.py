@@ -63,10 +63,12 @@ def train(tokens: Path, target: Path, params: TrainParams) -> Report:
 def generate(
     checkpoint: Path, tokenizer_file: Path, prompt: str, *, max_new_tokens: int = 256, temperature: float = 0.0
 ) -> str:
-    """The model's answer to `prompt`; raises ParamsError when that leaves no room in the block."""
+    """The model's answer to `prompt`; raises ParamsError when that leaves no room in the block or is no UTF-8."""
     from tasks.core.chat import END, render
     from tasks.core.training import load_checkpoint
 
+    if any("\ud800" <= char <= "\udfff" for char in prompt):
+        raise ParamsError("prompt: not UTF-8; expected a terminal, or a file, in UTF-8")
     model, tokenizer = load_checkpoint(checkpoint), load_tokenizer(tokenizer_file)
     [(input_ids, _)] = encode([render([{"role": "user", "content": prompt}], for_answer=True)], tokenizer)
     if len(input_ids) >= model.config.block_size:

@@ -14,8 +14,10 @@ import polars as pl
 
 from tasks.core.errors import GateError, SourceError
 from tasks.core.facts import balance_facts, example_facts, ledger_facts
-from tasks.core.files import read_examples, read_json, write_json
+from tasks.core.files import read_examples, read_json, read_table, write_json
+from tasks.core.ledger import LEDGER
 from tasks.core.params import ValidateParams
+from tasks.core.report import Report
 from tasks.core.schema import SPLITS
 
 log = logging.getLogger(__name__)
@@ -24,17 +26,16 @@ log = logging.getLogger(__name__)
 def tables(folder: Path) -> dict[str, pl.DataFrame]:
     """What the rules are judged on: the tables of a step's folder, or of a release."""
     if (folder / "manifest.json").exists():
-        examples = pl.concat([pl.read_parquet(folder / f"{split}.parquet") for split in SPLITS]).sort("id")
+        examples = pl.concat([read_table(folder / f"{split}.parquet") for split in SPLITS]).sort("id")
         listed = {split: read_json(folder / "manifest.json")["files"][f"{split}.parquet"]["rows"] for split in SPLITS}
         found = {split: examples.filter(split=split).height for split in SPLITS}
         files = pl.DataFrame([{"id": split, "missing_rows": listed[split] - found[split]} for split in SPLITS])
         return {"examples": example_facts(examples), "files": files}
-    examples, ledger = read_examples(folder), pl.read_parquet(folder / "ledger.parquet")
-    report = read_json(folder / "report.json")
+    examples, ledger = read_examples(folder), read_table(folder / "ledger.parquet", schema=LEDGER)
     return {
         "examples": example_facts(examples),
         "ledger": ledger_facts(ledger, examples["id"]),
-        "balance": balance_facts(report["rows_in"], len(examples), ledger),
+        "balance": balance_facts(Report.read(folder).rows_in or 0, len(examples), ledger),
     }
 
 
@@ -44,10 +45,11 @@ def judge(suite: dict[str, Any], found: dict[str, pl.DataFrame]) -> list[dict[st
     Raises SourceError for a suite that Great Expectations does not know or cannot judge.
     """
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it tells how it sets itself up
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
-    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)  # has a level of its own
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     verdicts: dict[int, dict[str, Any]] = {}
@@ -62,9 +64,11 @@ def judge(suite: dict[str, Any], found: dict[str, pl.DataFrame]) -> list[dict[st
         asset = context.data_sources.add_pandas(name).add_dataframe_asset(name)
         batch = asset.add_batch_definition_whole_dataframe(name).get_batch({"dataframe": table.to_pandas()})
         for place, rule in rules:
-            expectation = gx.ExpectationSuite(name=f"{name}-{place}", expectations=[_plain(rule)]).expectations[0]
+            known = gx.ExpectationSuite(name=f"{name}-{place}", expectations=[_plain(rule)]).expectations
+            if not known:
+                raise SourceError(f"suite {suite['name']}: rule {rule['type']} is none that Great Expectations knows")
             result = batch.validate(
-                expectation,
+                known[0],
                 result_format={"result_format": "COMPLETE", "unexpected_index_column_names": ["id"]}
                 if "id" in table.columns
                 else "SUMMARY",
@@ -73,6 +77,16 @@ def judge(suite: dict[str, Any], found: dict[str, pl.DataFrame]) -> list[dict[st
     if missing := [rule["type"] for place, rule in enumerate(suite["expectations"]) if place not in verdicts]:
         raise SourceError(f"suite {suite['name']}: rules on no known table: {missing}; expected one of {list(found)}")
     return [verdicts[place] for place in sorted(verdicts)]
+
+
+def _read_suite(path: Path) -> dict[str, Any]:
+    suite: dict[str, Any] = read_json(path)
+    try:
+        for rule in suite["name"] and suite["expectations"]:
+            rule["type"], rule["kwargs"], rule["meta"]["why"]
+    except (KeyError, TypeError) as error:
+        raise SourceError(f"{path}: no suite of rules, each with type, kwargs and meta.why: {error}") from None
+    return suite
 
 
 def _plain(rule: dict[str, Any]) -> dict[str, Any]:
@@ -109,7 +123,7 @@ def validate(folder: Path, suite: Path, target: Path, params: ValidateParams, *,
     target.unlink(missing_ok=True)
     if not suite.is_file():
         raise SourceError(f"{suite}: no such suite; expected Great Expectations' JSON for {folder.name}")
-    verdicts = judge(read_json(suite), tables(folder))
+    verdicts = judge(_read_suite(suite), tables(folder))
     failed = [verdict for verdict in verdicts if not verdict["success"]]
     if not failed:
         evidence.unlink(missing_ok=True)

@@ -25,6 +25,15 @@ def asked(*prompts: str, **columns: str) -> pl.DataFrame:
     )
 
 
+@pytest.mark.parametrize(("turns", "left"), [(2, '{"loss_weights":[0,1],"n":1}'), (4, '{"n":1}')])
+def test_loss_weights_that_do_not_fit_an_edit_any_more_go(turns: int, left: str) -> None:
+    edit = [said("user", "问 q"), said("assistant", "答 a")] * (turns // 2)
+    labels = pl.DataFrame([("0" * 32, None, edit, None, 1, "f")], schema=LABELS, orient="row")
+    rows = asked("你好", "hi", meta='{"loss_weights":[0,1],"n":1}')
+    outcome, _ = classify_examples(rows, labels, ClassifyParams())
+    assert outcome.examples["meta"].to_list() == [left, '{"loss_weights":[0,1],"n":1}']
+
+
 def said(role: str, content: str) -> dict[str, str]:
     return {"role": role, "content": content}
 

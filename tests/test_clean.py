@@ -1,6 +1,7 @@
 """Clean: what is broken is mended, what is private goes, what is right stays; each change has its line."""
 
 import json
+import time
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from tasks.clean import DROPS, REASONS, clean, clean_examples
 from tasks.core.files import read_examples, write_examples
 from tasks.core.params import CleanParams
+from tasks.core.pii import Found, find
 from tasks.core.schema import examples_frame
 from tasks.core.shards import in_process, in_processes
 from tasks.formats.tool_calls import split_calls, with_calls
@@ -257,6 +259,28 @@ def test_a_tool_call_is_still_a_call_when_it_was_cleaned():
     left, _ = run("发短信 text her", with_calls("稍等 wait", [call]))
     text, calls = split_calls(left["messages"][1]["content"])
     assert (text, calls) == ("稍等 wait", [call | {"arguments": call["arguments"] | {"to": "<PHONE_1>"}}])
+
+
+@pytest.mark.parametrize("quote", ['"', "'", ""])
+def test_the_secret_key_of_aws_is_found_by_its_name(quote):
+    secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+    text, reasons = mend(f"这样写 so: aws_secret_access_key = {quote}{secret}{quote}")
+    assert secret not in text
+    assert reasons == ["pii_key"]
+
+
+def test_a_long_run_of_letters_takes_time_in_proportion_to_its_length():
+    started = time.process_time()
+    assert find("a" * 500_000 + " 邮箱 x@y.com-z@y.com") == [Found(500_004, 500_011, "email")]
+    assert time.process_time() - started < 10  # in proportion to its square it is minutes
+
+
+def test_addresses_side_by_side_are_all_redacted():
+    assert mend("邮箱 mail x@y.com-z@y.com")[0] == "邮箱 mail <EMAIL_1><EMAIL_2>"
+
+
+def test_a_card_in_pairs_of_digits_is_redacted():
+    assert mend("卡号 card 62-22-02-12-34-56-78-94 谢谢")[0] == "卡号 card <BANK_CARD_1> 谢谢"
 
 
 def test_redaction_can_be_turned_off():

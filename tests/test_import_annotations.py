@@ -83,6 +83,15 @@ def test_an_edit_is_kept_whole(tmp_path: Path) -> None:
     assert labels.select("instruction_type", "messages", "n_votes").rows() == [(None, messages, None)]
 
 
+def test_the_last_edit_of_an_annotator_counts_alone(tmp_path: Path) -> None:
+    edits = [
+        [{"role": "user", "content": "一加一？"}, {"role": "assistant", "content": said}] for said in ("三", "two")
+    ]
+    labels, report = imported(tmp_path, *({"id": A, "messages": edit, "annotator": "x"} for edit in edits))
+    assert labels["messages"].to_list() == [edits[1]]
+    assert report.measures["examples_disputed"] == 0
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [

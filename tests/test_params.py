@@ -53,7 +53,7 @@ def test_instruction_types_are_defined_in_both_languages() -> None:
         ("dedup: {treshold: 0.7}", "dedup.treshold: no such param; expected one of ['band_rows', 'bands', "),
         ("dedupe: {}", "dedupe: no such param; expected one of ["),
         ("dedup: {threshold: 2}", "dedup.threshold: Input should be less than or equal to 1, got 2"),
-        ("split: {val_ratio: 0.6, test_ratio: 0.5}", "split: Value error, val_ratio + test_ratio must be below 1"),
+        ("split: {val_ratio: 0.6, test_ratio: 0.5}", "split: val_ratio + test_ratio must be below 1"),
         ("sources: {s: {pth: a}}", "sources.s.pth: no such param; expected one of ['columns', 'family_key', "),
         ("sources: {Big-Name: {}}", "sources.Big-Name"),
         ("sources: {s: {instruction_type: poetry}}", "instruction_type 'poetry' is none of"),

@@ -19,6 +19,15 @@ def example(id: str, family: str, **columns: object) -> dict:
     return {"id": id, "messages": turns, "family": family, "source": "a", "language": "zh", **columns}
 
 
+@pytest.mark.parametrize(("one", "other"), [("什么是茶？", "什么是 茶"), ("What is tea?", "what is tea")])
+def test_families_whose_prompts_people_made_equal_are_one(one, other):
+    rows = [example("a", "f", prompt=one), example("b", "g", prompt=other), example("c", "g"), example("d", "h")]
+    for seed in range(20):
+        done, _ = split_examples(examples_frame(rows), SplitParams(seed=seed, val_ratio=0.3, test_ratio=0.3))
+        assert done["family"].to_list() == ["f", "f", "f", "h"]
+        assert done.head(3)["split"].n_unique() == 1
+
+
 @st.composite
 def corpora(draw):
     """Families of 1 to 12 rows over a few strata, now and then a giant one."""

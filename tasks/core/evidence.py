@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from tasks.core.diff import Run, changes
-from tasks.core.files import scan_examples
+from tasks.core.files import read_table, scan_examples
 from tasks.core.ledger import ACTIONS, in_order
 from tasks.core.schema import SPLITS, conversation_text
 from tasks.core.text import units_of
@@ -49,7 +49,7 @@ def ledger_samples(ledger: pl.DataFrame, released: pl.DataFrame, n: int) -> list
 
 def released_rows(release: Path) -> pl.DataFrame:
     """The rows of all splits, by id."""
-    return pl.concat([pl.read_parquet(release / f"{split}.parquet") for split in SPLITS]).sort("id")
+    return pl.concat([read_table(release / f"{split}.parquet") for split in SPLITS]).sort("id")
 
 
 def release_samples(released: pl.DataFrame, n: int) -> dict[str, list[dict[str, Any]]]:
@@ -117,7 +117,7 @@ def source_table(data: Path, lineage: pl.DataFrame, sources: pl.DataFrame) -> pl
 def cluster_samples(data: Path, released: pl.DataFrame, n: int) -> list[dict[str, Any]]:
     """`n` clusters whose survivor is released, spread over levels, near ones first; how near members differ from it."""
     rank = pl.col("level").replace_strict({"near": 0, "normalised": 1, "exact": 2}, return_dtype=pl.Int8)
-    merged = pl.read_parquet(data / "dedup" / "clusters.parquet").filter(
+    merged = read_table(data / "dedup" / "clusters.parquet").filter(
         pl.col("level") != "kept", pl.col("kept").is_in(released["id"].implode())
     )
     heads = (

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from tasks.core.errors import SourceError
-from tasks.core.files import whole_paths
+from tasks.core.files import read_table, whole_paths
 from tasks.core.ledger import LEDGER, STEPS, read_ledgers
 from tasks.core.schema import EXAMPLE, SPLITS
 
@@ -61,7 +61,7 @@ def explain(data: Path, id_or_prefix: str) -> dict[str, Any]:
 def _events(data: Path) -> pl.DataFrame:
     lineage = data / "release" / "lineage.parquet"
     if lineage.is_file():
-        return pl.read_parquet(lineage).select(list(LEDGER))
+        return read_table(lineage).select(list(LEDGER))
     if not any(whole_paths(data / step, "**/ledger.parquet") for step in STEPS):
         raise SourceError(f"{data}: nothing was built here; run `instructflow build`, or name the folder with --data")
     return read_ledgers(*(data / step for step in STEPS))

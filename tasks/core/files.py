@@ -62,11 +62,13 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
 
 def write_parquet(frame: pl.DataFrame, path: Path) -> None:
-    """Write `frame` so that equal rows in equal order give equal bytes."""
+    """Write `frame` so that equal rows in equal order give equal bytes; raises OSError where the disk is full."""
+    settings: dict[str, Any] = {"compression_level": ZSTD_LEVEL, "row_group_size": ROW_GROUP_ROWS, "statistics": True}
     with whole_file(path) as temporary:
-        frame.rechunk().write_parquet(
-            temporary, compression="zstd", compression_level=ZSTD_LEVEL, row_group_size=ROW_GROUP_ROWS, statistics=True
-        )
+        try:
+            frame.rechunk().write_parquet(temporary, compression="zstd", **settings)
+        except pl.exceptions.ComputeError as error:  # what polars makes of it
+            raise OSError(f"{path}: cannot be written: {error}") from None
 
 
 def write_json(value: Any, path: Path) -> None:
@@ -101,7 +103,7 @@ def read_table(path: Path, **options: Any) -> pl.DataFrame:
 def unreadable(path: Path, error: Exception) -> SourceError:
     """The error to raise for what a step wrote and cannot be read any more."""
     found = (str(error).splitlines() or [type(error).__name__])[0]
-    return SourceError(f"{path}: cannot be read: {found}; run the step that writes it again")
+    return SourceError(f"{path}: cannot be read: {found}; expected a whole file, as it was written")
 
 
 def file_hash(path: Path, algorithm: str) -> str:

@@ -91,8 +91,3 @@ def language_of_example(prompt: pl.Expr, answer: pl.Expr) -> pl.Expr:
         .when(prompt.is_in(empty)).then(answer)
         .otherwise(pl.lit("mixed"))
     )  # fmt: skip
-
-
-def language_of(text: str) -> str:
-    """The language of one text."""
-    return str(with_languages(pl.DataFrame({"content": [text]}))["language"][0])

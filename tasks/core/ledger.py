@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from tasks.core.files import whole_paths
+from tasks.core.files import read_table, whole_paths
 
 STEPS = ("ingest", "clean", "dedup", "decontaminate", "classify", "score", "split", "augment")  # that leave a ledger
 ACTIONS = ("drop", "merge", "edit", "create", "reject", "flag")
@@ -69,9 +69,15 @@ def in_order(ledger: pl.DataFrame) -> pl.DataFrame:
 
 
 def read_ledgers(*folders: Path) -> pl.DataFrame:
-    """The ledgers below each of the folders (of a step that ran once a source: one a source), one after the other."""
-    found = [path for folder in folders for path in whole_paths(folder, "**/ledger.parquet")]
-    return pl.concat([pl.DataFrame(schema=LEDGER), *map(pl.read_parquet, found)])
+    """The ledgers below each of the folders (of a step that ran once a source: one a source), one after the other.
+
+    Raises SourceError for examples without a ledger beside them, or one that is damaged.
+    """
+    found: list[Path] = []
+    for folder in folders:
+        beside = {path.with_name("ledger.parquet") for path in whole_paths(folder, "**/examples")}
+        found += sorted(beside.union(whole_paths(folder, "**/ledger.parquet")))
+    return pl.concat([pl.DataFrame(schema=LEDGER), *(read_table(path, schema=LEDGER) for path in found)])
 
 
 def changed_span(before: str, after: str) -> tuple[str, str]:

@@ -53,7 +53,7 @@ Format = Literal[
 class Source(Section):
     """One input: a file, a folder or a package's data."""
 
-    path: str = Field("requirements.lock", min_length=1, description="a file or a folder; for a package source the lock file")
+    path: str = Field("requirements.lock", min_length=1, description="a file or a folder; of a package the lock file")
     include: str = Field("*", description="which files, where path is a folder")
     package: str | None = Field(None, min_length=1, description="a package's data, as package:path/in/package")
     format: Format = Field("auto", description="the format of the rows; auto looks at the content")
@@ -327,8 +327,8 @@ def _sentence(error: Any) -> str:
         for part in error["loc"][:-1]:
             field = getattr(section, "model_fields", {}).get("validate_" if part == "validate" else part)
             section = field.annotation if field else Source
-        fields = getattr(section, "model_fields", {})
-        return f"{param}: no such param; expected one of {sorted(field.alias or name for name, field in fields.items())}"
+        known = sorted(field.alias or name for name, field in getattr(section, "model_fields", {}).items())
+        return f"{param}: no such param; expected one of {known}"
     if error["type"] == "value_error":  # of our own validators, which say all
         return f"{param}: {error['ctx']['error']}"
     if error["type"] in ("model_type", "dict_type"):

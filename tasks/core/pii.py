@@ -11,8 +11,11 @@ from typing import NamedTuple
 from tasks.core.schema import stable_hash
 
 KEY_BEGINS = r"A3T|ABIA|ACCA|AKIA|ASIA|gh[pousr]_|github_pat_|xox|hooks\.slack|[rs]k[_-]|eyJ|AIza|PRIVATE KEY"
+AWS_SECRET = r"(?i:aws)\w{0,24}(?i:key|secret|token)"  # it has no form of its own: its name tells it
 # A cheap look at a whole column: only what has one of these is searched.
-SUSPECT = rf"@|\d{{4}}[ -]?\d{{3}}|\d{{3}}(?:\) ?|[ .-])\d{{3}}[.-]\d{{4}}|\+\d|{KEY_BEGINS}"
+SUSPECT = (
+    rf"@|\d{{4}}[ -]?\d{{3}}|(?:\d[ -]?){{15}}|\d{{3}}(?:\) ?|[ .-])\d{{3}}[.-]\d{{4}}|\+\d|{KEY_BEGINS}|{AWS_SECRET}"
+)
 # Where a number may not begin or end: inside a longer number or a decimal fraction.
 _ALONE = r"(?<![\d.])(?<![\d]-)", r"(?!\d|\.\d)"
 
@@ -59,9 +62,11 @@ PATTERNS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     ("key", re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S), _always),
     # JSON web tokens with their signature, GitHub's fine-grained tokens, Google's API keys
     ("key", re.compile(r"eyJ[\w-]+\.eyJ[\w-]+(?:\.[\w-]*)?|github_pat_\w{22,}|AIza[\w-]{35}", re.A), _always),
+    ("key", re.compile(rf"{AWS_SECRET}\W{{1,8}}[0-9a-zA-Z/+]{{40}}(?![0-9a-zA-Z/+])"), _always),
     # OpenAI, Anthropic, DeepSeek
     ("key", re.compile(r"(?<![a-zA-Z0-9])sk-(?=[a-zA-Z_-]*\d)[\w-]{32,}", re.A), _always),
-    ("email", re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}"), _always),
+    # It begins where its letters do: tried from each of a long run of them, a file in base64 would take hours.
+    ("email", re.compile(r"(?<![\w.%+-])[\w.%+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}", re.A | re.I), _always),
     ("id_card", _alone(r"\d{17}[\dXx]"), _id_card),
     # Card prefixes: UnionPay 62, Visa 4, Mastercard 51-55, Amex 34 and 37, JCB 35 (ISO/IEC 7812 issuer ranges)
     ("bank_card", _alone(r"(?=62|4|5[1-5]|3[457])\d(?:[ -]?\d){14,18}"), _luhn),

@@ -68,28 +68,6 @@ def bars(title: str, counts: dict[str, float]) -> str:
     return str(axes.get_label())
 
 
-def stacked(title: str, groups: dict[str, dict[str, float]]) -> str:
-    """One horizontal bar a group, made of its parts; parts have one colour in all groups."""
-    parts = sorted({part for group in groups.values() for part in group})
-    with _axes(title, 1.2 + 0.26 * max(1, len(groups))) as axes:
-        left = [0.0] * len(groups)
-        for place, part in enumerate(parts):
-            widths = [group.get(part, 0) for group in groups.values()]
-            axes.barh(
-                range(len(groups)),
-                widths,
-                left=left,
-                color=COLOURS[place % len(COLOURS)],
-                height=0.7,
-                label=_label(part),
-            )
-            left = [a + b for a, b in zip(left, widths, strict=True)]
-        axes.set_yticks(range(len(groups)), [_label(name) for name in groups])
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=min(5, max(1, len(parts))), fontsize=9)
-        _bars_only(axes)
-    return str(axes.get_label())
-
-
 def funnel(title: str, rows: list[tuple[str, int]]) -> str:
     """The rows that are left after each step, from top to bottom, centred."""
     most = max((n for _, n in rows), default=1) or 1

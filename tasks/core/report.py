@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from tasks.core.files import read_json, scan_examples, write_examples, write_json, write_parquet
+from tasks.core.files import read_json, scan_examples, unreadable, write_examples, write_json, write_parquet
 from tasks.core.ledger import Outcome, check_conservation, in_order
 from tasks.core.schema import conversation_text
 from tasks.core.text import units_of
@@ -31,8 +31,12 @@ class Report:
 
     @classmethod
     def read(cls, folder: Path) -> "Report":
-        """Read the report that a step left in `folder`."""
-        return cls(**read_json(folder / "report.json"))
+        """Read the report that a step left in `folder`; raises SourceError when it is not there or damaged."""
+        path = folder / "report.json"
+        try:
+            return cls(**read_json(path))
+        except TypeError as error:
+            raise unreadable(path, error) from None
 
 
 def leave(

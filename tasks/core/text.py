@@ -49,6 +49,12 @@ def tokens(text: pl.Expr) -> pl.Expr:
     return pl.when(found.list.len() > 0).then(found).otherwise(pl.concat_list(folded.str.strip_chars()))
 
 
+def ngrams(tokens: pl.Expr, n: int) -> pl.Expr:
+    """All runs of `n` of a column's tokens, each joined by one space, in their order."""
+    shifted = [pl.element().shift(-k) for k in range(n)]
+    return tokens.list.eval(pl.concat_str(shifted, separator=" ").drop_nulls())
+
+
 def normalised(text: pl.Expr) -> pl.Expr:
     """The tokens of a column joined by one space: equal for texts that differ in case, width, spacing, punctuation."""
     return tokens(text).list.join(" ")

@@ -19,7 +19,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 
 from tasks.core.chat import SPECIAL_TOKENS, Piece, render
 from tasks.core.errors import SourceError
-from tasks.core.files import whole_file, write_parquet
+from tasks.core.files import read_table, unreadable, whole_file, write_parquet
 from tasks.core.schema import SPLITS
 
 # Qwen2's split (https://huggingface.co/Qwen/Qwen2-7B/blob/main/tokenizer.json): Han runs and spaced words are units,
@@ -28,6 +28,7 @@ SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
+ARRAYS = ("tokens", "has_loss")  # files of TokenRows beside rows.parquet
 ENCODE_ROWS = 4096  # conversations encoded at once: bounds memory, changes no token
 
 
@@ -56,7 +57,11 @@ def load_tokenizer(path: Path) -> Tokenizer:
     """Read `tokenizer.json`; raises SourceError when it is not there or lacks a token of the chat template."""
     if not path.is_file():
         raise SourceError(f"{path}: no tokenizer here; expected the tokenizer.json that the step tokenize writes")
-    return without_special_text(Tokenizer.from_file(str(path)))
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises nothing narrower
+        raise unreadable(path, error) from None
+    return without_special_text(tokenizer)
 
 
 def without_special_text(tokenizer: Any) -> Tokenizer:
@@ -126,7 +131,7 @@ class TokenRows:
     def write(self, folder: Path) -> None:
         """Write the arrays and the table of rows into `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
-        for name, array in (("tokens", self.tokens), ("has_loss", self.has_loss)):
+        for name, array in zip(ARRAYS, (self.tokens, self.has_loss), strict=True):
             with whole_file(folder / f"{name}.npy") as temporary, temporary.open("wb") as file:
                 np.save(file, array, allow_pickle=False)
         write_parquet(self.rows, folder / "rows.parquet")
@@ -136,8 +141,14 @@ class TokenRows:
         """Memory-map what `write` left in `folder`; raises SourceError when it is not there."""
         if not (folder / "rows.parquet").is_file():
             raise SourceError(f"{folder}: no token files here; expected tokens.npy, has_loss.npy and rows.parquet")
-        arrays = (np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ("tokens", "has_loss"))
-        return cls(pl.read_parquet(folder / "rows.parquet"), *arrays)
+        return cls(read_table(folder / "rows.parquet"), *(_array(folder / f"{name}.npy") for name in ARRAYS))
+
+
+def _array(path: Path) -> NDArray[Any]:
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+    except (OSError, ValueError, EOFError) as error:
+        raise unreadable(path, error) from None
 
 
 def encode_examples(examples: pl.DataFrame, tokenizer: Tokenizer) -> TokenRows:
@@ -191,4 +202,4 @@ def read_released(release: Path, split: str) -> pl.DataFrame:
     file = release / f"{split}.parquet"
     if not file.is_file():
         raise SourceError(f"{file}: not there; expected a release with the splits {', '.join(SPLITS)}")
-    return pl.read_parquet(file).sort("id")
+    return read_table(file).sort("id")

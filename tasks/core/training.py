@@ -20,12 +20,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tasks.core.dataset import Batch, bucketed_batches, fill, packed_batches, trainable
 from tasks.core.errors import GateError, ParamsError, SourceError
-from tasks.core.files import read_json, whole_folder, write_json
+from tasks.core.files import read_json, unreadable, whole_folder, write_json
 from tasks.core.model import IGNORE_INDEX, SIZES, ModelConfig, Transformer
 from tasks.core.params import TrainParams
 from tasks.core.tokens import TokenRows
@@ -235,8 +236,11 @@ def load_checkpoint(folder: Path, device: str = "cpu") -> Transformer:
         raise SourceError(
             f"{folder}: no checkpoint here; expected config.json and model.safetensors, of the step train"
         )
-    model = Transformer(ModelConfig(**read_json(folder / "config.json")))
-    model.load_state_dict(load_file(folder / "model.safetensors"))
+    try:
+        model = Transformer(ModelConfig(**read_json(folder / "config.json")))
+        model.load_state_dict(load_file(folder / "model.safetensors"))
+    except (OSError, SafetensorError, TypeError, RuntimeError) as error:
+        raise unreadable(folder, error) from None
     return model.to(choose_device(device)).eval()
 
 

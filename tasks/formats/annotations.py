@@ -4,13 +4,14 @@ Each tool's form stands here in both directions. Doccano keeps extra fields, Pro
 our id travels in `example_id` there. Doccano's own `id` and Prodigy's hashes are theirs and are neither read nor made.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tasks.core.errors import SourceError
 from tasks.core.schema import ROLES, Message
+from tasks.formats.conversation import RecordError
+from tasks.formats.json_text import parse
 
 SPEAKERS = {"system": "SYSTEM", "user": "USER", "assistant": "ASSISTANT", "tool": "TOOL"}
 
@@ -57,7 +58,10 @@ def read_labels(file: Path, name: str) -> Iterator[Label | None]:
                 f"{where}: no known annotation with the fields {sorted(record)}; expected {{id, instruction_type or "
                 "messages}, or an export of Doccano, Prodigy or LightTag that has our example_id"
             )
-        labels: list[Label | None] = [label._replace(file=name) for label in form.read(record, where, file.stem)]
+        try:
+            labels: list[Label | None] = [label._replace(file=name) for label in form.read(record, where, file.stem)]
+        except (AttributeError, KeyError, TypeError):
+            raise SourceError(f"{where}: a field is not of the form that {form.tool} exports") from None
         yield from labels or [None]
 
 
@@ -67,15 +71,18 @@ def _records(file: Path, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
         text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise SourceError(f"{name}: not UTF-8 at byte {error.start}") from None
+    except OSError as error:
+        raise SourceError(f"{name}: cannot be read: {error.strerror}") from None
     try:
-        whole = json.loads(text)
-    except json.JSONDecodeError:
+        whole = parse(text.encode())
+    except RecordError:
         pieces = [(place, line) for place, line in enumerate(text.splitlines(), 1) if line.strip()]
         whole = None
     if whole is None:
         values = [(place, _parsed(line, f"{name}#{place}")) for place, line in pieces]
     elif isinstance(whole, dict):
-        nested = whole.get("examples") or (whole.get("dataset") or {}).get("examples")
+        inner = whole.get("dataset")
+        nested = whole.get("examples") or (inner.get("examples") if isinstance(inner, dict) else None)
         values = list(enumerate(nested if isinstance(nested, list) else [whole]))
     else:
         values = list(enumerate(whole if isinstance(whole, list) else [whole]))
@@ -87,8 +94,8 @@ def _records(file: Path, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _parsed(line: str, where: str) -> Any:
     try:
-        return json.loads(line)
-    except json.JSONDecodeError as error:
+        return parse(line.encode())
+    except RecordError as error:
         raise SourceError(f"{where}: not JSON: {error}") from None
 
 
@@ -153,13 +160,14 @@ def _check_messages(messages: Any, where: str) -> None:
 class Form(NamedTuple):
     """How one tool's record is known and read."""
 
+    tool: str
     is_row: Callable[[dict[str, Any]], bool]
     read: Callable[[dict[str, Any], str, str], Iterator[Label]]
 
 
 FORMS = (
-    Form(lambda r: "answer" in r and "text" in r, _prodigy),
-    Form(lambda r: "content" in r and ("classifications" in r or "annotations" in r), _lighttag),
-    Form(lambda r: "text" in r and isinstance(r.get("label"), list), _doccano),
-    Form(lambda r: "id" in r and ("instruction_type" in r or "messages" in r), _ours),
+    Form("Prodigy", lambda r: "answer" in r and "text" in r, _prodigy),
+    Form("LightTag", lambda r: "content" in r and ("classifications" in r or "annotations" in r), _lighttag),
+    Form("Doccano", lambda r: "text" in r and isinstance(r.get("label"), list), _doccano),
+    Form("instructflow", lambda r: "id" in r and ("instruction_type" in r or "messages" in r), _ours),
 )

@@ -187,7 +187,7 @@ class _Stream:
 
 
 class _Member(tarfile.TarInfo):
-    """A member of a tar. Left alone, tarfile takes a broken header for the end of the archive, unless it is the first."""
+    """A member of a tar; by itself tarfile takes a broken header that is not the first for the end of the archive."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Member":

@@ -125,7 +125,7 @@ def plan_of(first: list[dict[str, Any]], source: Source, name: str) -> Plan:
         if not any(_actual(record, column) is not None for record in first):
             raise ParamsError(f"sources.{name}: no column {column!r}; the file has {names}")
     if source.template is not None and not used:
-        raise ParamsError(f"sources.{name}: template {source.template!r} names no column; expected one, as in {{{names[0]}}}")
+        raise ParamsError(f"sources.{name}: template {source.template!r} names no column; expected one in {{braces}}")
     renames = {n: n.strip().lower() for n in names if n.strip().lower() in NAMES and n.strip().lower() not in names}
     draft = Plan("", source.columns, source.template, renames)
     fields = [_tried(draft, record) for record in first]

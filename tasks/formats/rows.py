@@ -12,7 +12,6 @@ from tasks.formats.conversation import Conversation, RecordError
 from tasks.formats.forms import FIRST_RECORDS, Plan, plan_of
 from tasks.formats.read import MAX_RECORD_BYTES, Record, Reject, Seen, records, rejected
 
-
 log = logging.getLogger(__name__)
 
 
@@ -82,8 +81,8 @@ def benchmark_items(path: Path, source: Source, name: str = "benchmark") -> list
             if prompt.strip() or answer.strip():
                 items.append({"item": row.record.row, "prompt": prompt, "answer": answer})
     if rejects:
-        first = f"{rejects[0].row}: {rejects[0].error}: {rejects[0].detail}"
-        log.warning("%s: nothing is compared with %d records that cannot be read; the first, %s", name, len(rejects), first)
+        n, first = len(rejects), rejects[0]
+        log.warning("%s: %d records cannot be read; the first, %s: %s", name, n, first.row, first.error)
     if not items:
         raise SourceError(f"{name}: {path.name} has no item with a text")
     return items

@@ -44,6 +44,7 @@ class Dialect:
 
 def dialect_of(head: str, kind: str) -> Dialect | None:
     """The dialect in which most of the first rows have equally many columns, at least two; None when there is none."""
+    csv.field_size_limit(max(csv.field_size_limit(), len(head)))  # 131,072 would refuse a long field in the first rows
     best: tuple[float, Dialect] | None = None
     lines = head.splitlines(keepends=True)
     for delimiter in DELIMITERS[kind]:
