@@ -188,7 +188,7 @@ def _exit_code(run: Callable[[], Any]) -> int:
     except ParamsError as error:
         logging.getLogger("instructflow").error(str(error))
         return 2
-    except (SourceError, GateError) as error:
+    except (SourceError, GateError, OSError) as error:
         logging.getLogger("instructflow").error(str(error))
         return 1
     return 0

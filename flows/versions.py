@@ -108,8 +108,7 @@ def anything_stale(project: Path, train: bool) -> bool:
     """Whether a build would do anything; a report that was made without training is not stale for that."""
     versions = Versions(project)
     return any(
-        versions.is_stale(stage.name)
-        and (versions.lacks_outputs(stage.name) or not versions.lacks_inputs(stage.name))
+        versions.is_stale(stage.name) and (versions.lacks_outputs(stage.name) or not versions.lacks_inputs(stage.name))
         for stage in stages(project, project / "data", load_params(project / "params.yaml"))
         if train or stage.step not in TRAINING
     )
