@@ -5,7 +5,7 @@ counted and not used. A line that cannot be used stops the build: people's files
 """
 
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ import polars as pl
 from tasks.core.errors import SourceError
 from tasks.core.files import whole_folder, write_parquet
 from tasks.core.params import INSTRUCTION_TYPES, ImportAnnotationsParams
+from tasks.core.pii import Redactor
 from tasks.core.report import Report
-from tasks.core.schema import MESSAGES, canonical
+from tasks.core.schema import MESSAGES, Message, canonical
 from tasks.formats.annotations import Label, read_labels
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,23 @@ def verdicts(labels: list[Label], min_votes: int) -> tuple[pl.DataFrame, int]:
     return pl.DataFrame(rows, schema=LABELS, orient="row"), n_disputed
 
 
+def without_personal_data(labels: list[Label]) -> tuple[list[Label], int]:
+    """The labels with typed placeholders in people's edits, as clean puts them, and how many values were found.
+
+    A value has the same placeholder in all edits of one example, so annotators who typed the same still agree.
+    """
+    redactors = defaultdict[str, Redactor](lambda: Redactor(salt=""))
+    redacted = [
+        label
+        if label.messages is None
+        else label._replace(
+            messages=[Message(role=m["role"], content=redactors[label.id].redact(m["content"])) for m in label.messages]
+        )
+        for label in labels
+    ]
+    return redacted, sum(redactor.n_found.total() for redactor in redactors.values())
+
+
 def import_annotations(annotations: Path, target: Path, params: ImportAnnotationsParams) -> Report:
     """Read every .jsonl and .json below `annotations` into `target`/labels.parquet; no such folder is no labels.
 
@@ -77,7 +95,9 @@ def import_annotations(annotations: Path, target: Path, params: ImportAnnotation
                     f"expected one of {', '.join(INSTRUCTION_TYPES)}"
                 )
             lines.append(label)
-    labels = [label for label in lines if label]
+    labels, n_redacted = [label for label in lines if label], 0
+    if params.pii:
+        labels, n_redacted = without_personal_data(labels)
     table, n_disputed = verdicts(labels, params.min_votes)
     measures: dict[str, Any] = {
         "files": len(files),
@@ -87,6 +107,7 @@ def import_annotations(annotations: Path, target: Path, params: ImportAnnotation
         "examples_labelled": table["instruction_type"].drop_nulls().len(),
         "examples_edited": table["messages"].drop_nulls().len(),
         "examples_disputed": n_disputed,
+        "values_redacted": n_redacted,
     }
     with whole_folder(target) as folder:
         write_parquet(table, folder / "labels.parquet")

@@ -110,3 +110,15 @@ def test_a_line_that_cannot_be_used_stops_with_file_and_reason(tmp_path: Path, l
     with pytest.raises(SourceError, match=r"ann\.jsonl") as error:
         imported(tmp_path, OURS, line)
     assert told in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("answer", "clean"),
+    [("请打13812345678，谢谢", "请打<PHONE_1>，谢谢"), ("Write to lin@example.com.", "Write to <EMAIL_1>.")],
+)
+def test_personal_data_typed_into_an_edit_becomes_a_placeholder(tmp_path: Path, answer: str, clean: str) -> None:
+    turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": answer}]
+    labels, report = imported(tmp_path, *({"id": A, "messages": turns, "annotator": who} for who in ("x", "y")))
+    assert labels["messages"][0][-1]["content"] == clean
+    assert report.measures["values_redacted"] == 2
+    assert report.measures["examples_disputed"] == 0

@@ -131,7 +131,7 @@ def render(life: dict[str, Any]) -> str:
     if life["messages"] != life["ingested"]:
         lines += [f"  as it is now | {m['role']}: {_short(m['content'])}" for m in life["messages"] or []]
     known = ("language", "instruction_type", "type_confidence", "family", "split", "survivor", "released_in")
-    lines += [f"  {name}: {life[name]}" for name in known if life[name] is not None]
+    lines += [f"  {name}: {_plain(life[name])}" for name in known if life[name] is not None]
     for name in ("merged_into_it", "children", "relatives"):
         lines += [f"  {name}: {', '.join(life[name])}"] if life[name] else []
     return "\n".join(lines)
@@ -148,6 +148,10 @@ def _event(event: dict[str, Any]) -> str:
     if event["before"] is not None or event["after"] is not None:
         text += f"\n      - {_short(event['before'] or '')}\n      + {_short(event['after'] or '')}"
     return text
+
+
+def _plain(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _short(text: str, most: int = 200) -> str:

@@ -192,6 +192,7 @@ class ImportAnnotationsParams(Section):
     """Read people's labels and edits."""
 
     min_votes: int = Field(1, ge=1, description="annotators that must agree on a label")
+    pii: bool = Field(True, description="put typed placeholders for personal data that people typed into an edit")
 
 
 class ExportAnnotationsParams(Section):
