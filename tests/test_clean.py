@@ -409,10 +409,12 @@ def test_an_answer_that_repeats_itself_is_dropped_with_its_measure(answer):
         "\n".join(f"{i}. 步骤 step {'甲乙丙丁戊己庚辛'[i]}：打开第 {i} 个菜单" for i in range(8)),
         "```\n" + "x = [0, 0, 0, 0]\n" * 30 + "```",
         "| 名 | name |\n|---|---|\n" + "| 甲 | a |\n" * 30,
+        "<table>\n" + "<tr>\n<td>第 1 行 row</td>\n</tr>\n" * 12 + "</table>",
+        "arr = [" + "0, " * 40 + "0]",
         "床前明月光，疑是地上霜。\n举头望明月，低头思故乡。\n" * 2,
         "Row, row, row your boat,\nGently down the stream.\nMerrily, merrily, merrily, merrily,\nLife is but a dream.",
     ],
-    ids=["short", "list", "code", "table", "zh poem", "en song"],
+    ids=["short", "list", "code", "table", "markup", "numbers", "zh poem", "en song"],
 )
 def test_lists_code_tables_and_poems_may_repeat(answer):
     assert run("问 q", answer)[0] is not None
