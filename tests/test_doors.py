@@ -238,6 +238,23 @@ def test_explain_tells_the_life_of_a_row(house: House, first: dict[str, str], fa
     assert (told["survivor"] is not None) == (fate == "merge")
 
 
+def test_rows_go_out_to_annotators_and_their_labels_come_back(
+    house: House, first: dict[str, str], tmp_path: Path
+) -> None:
+    house.run("instructflow", "annotate", "export", str(tmp_path / "out"))
+    rows = [json.loads(line) for line in (tmp_path / "out" / "doccano.jsonl").open(encoding="utf-8")]
+    labelled = tmp_path / "labelled.jsonl"
+    labelled.write_text(json.dumps(rows[0] | {"label": ["math"]}, ensure_ascii=False), encoding="utf-8")
+    house.run("instructflow", "annotate", "import", str(labelled))
+    kept = house.root / "annotations" / "labelled.jsonl"
+    assert kept.read_bytes() == labelled.read_bytes()
+    labelled.write_text(json.dumps(rows[1] | {"label": ["other"]}, ensure_ascii=False), encoding="utf-8")
+    assert "there already, with other content" in house.run(
+        "instructflow", "annotate", "import", str(labelled), expect=2
+    )
+    kept.unlink()
+
+
 def test_dvc_repro_from_nothing_writes_the_same_bytes(house: House, first: dict[str, str]) -> None:
     house.forget()
     house.run("dvc", "repro")
