@@ -16,7 +16,7 @@ LISTS = ("conversations", "conversation", "messages")
 ROLES = {
     "human": "user", "user": "user", "prompter": "user",
     "gpt": "assistant", "assistant": "assistant", "chatgpt": "assistant", "bot": "assistant", "model": "assistant",
-    "bing": "assistant", "bard": "assistant", "claude": "assistant",
+    "bing": "assistant", "bard": "assistant",
     "system": "system",
     "observation": "tool", "tool": "tool", "function_response": "tool",
     "function_call": "function_call", "tool_call": "function_call",
