@@ -14,7 +14,7 @@ import polars as pl
 from tasks.core.errors import SourceError
 from tasks.core.files import whole_folder, write_parquet
 from tasks.core.params import INSTRUCTION_TYPES, ImportAnnotationsParams
-from tasks.core.pii import Redactor
+from tasks.cleaners.pii import Redactor
 from tasks.core.report import Report
 from tasks.core.schema import MESSAGES, Message, canonical
 from tasks.formats.annotations import Label, read_labels

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tasks.clean import DROPS, REASONS, clean, clean_examples
+from tasks.clean import REASONS, clean, clean_examples
 from tasks.core.files import read_examples, write_examples
 from tasks.core.params import CleanParams
-from tasks.core.pii import Found, find
+from tasks.cleaners.pii import Found, find
 from tasks.core.schema import examples_frame
 from tasks.core.shards import in_process, in_processes
 from tasks.formats.tool_calls import split_calls, with_calls
@@ -28,7 +28,7 @@ def row(*turns: str, id: str = "a", **columns: object) -> dict:
 
 def run(*turns: str, params: CleanParams = PARAMS, **columns: object) -> tuple[dict | None, list[dict]]:
     """The row as it is left, or None, and its ledger lines."""
-    outcome = clean_examples(examples_frame([row(*turns, **columns)]), params)
+    outcome, _ = clean_examples(examples_frame([row(*turns, **columns)]), params)
     return next(iter(outcome.examples.to_dicts()), None), outcome.ledger.to_dicts()
 
 
@@ -295,7 +295,7 @@ SECRETS = (EMAIL, PHONE, ID_CARD, BANK_CARD, TOKEN, WEB_TOKEN)
 @pytest.mark.parametrize("around", ["<p>{}</p>", "{}  \n\n\n\nx", "\u200b{}", "</s>{} 抱歉", "caf\u00c3\u00a9 {}"])
 def test_no_value_is_anywhere_in_the_ledger_or_what_is_left(secret, around):
     text = around.format(f"联系 {secret} please")
-    outcome = clean_examples(
+    outcome, _ = clean_examples(
         examples_frame([row(text, f"抱歉，我无法提供 {secret}"), row(text, "好 ok", id="b")]), PARAMS
     )
     everything = json.dumps([outcome.ledger.to_dicts(), outcome.examples.to_dicts()], ensure_ascii=False, default=str)
@@ -391,7 +391,7 @@ def test_an_answer_that_is_sorry_but_helps_stays(answer):
 
 
 def test_refusals_stay_where_params_say_so():
-    assert run("问 q", "抱歉，我无法回答。", params=CleanParams(refusals=False))[0] is not None
+    assert run("问 q", "抱歉，我无法回答。", params=CleanParams(refusal="off"))[0] is not None
 
 
 @pytest.mark.parametrize("answer", ["今天天气很好。" * 12, "the cat sat on the mat " * 12])
@@ -483,8 +483,8 @@ def frame_of(texts: list[str]) -> pl.DataFrame:
 @given(st.lists(DIRTY, min_size=10, max_size=40))
 @example(["&lt;b&gt;x 你", "&amp;lt;", "<<b>b>", "tag\u200bx <b>", "foo\u200b@html.com <b>", "13812345678.13812345678"])
 def test_what_was_cleaned_is_clean(texts):
-    once = clean_examples(frame_of(texts), PARAMS).examples
-    twice = clean_examples(once, PARAMS)
+    once = clean_examples(frame_of(texts), PARAMS)[0].examples
+    twice, _ = clean_examples(once, PARAMS)
     assert twice.ledger.to_dicts() == []
     assert twice.examples.equals(once)
 
@@ -493,7 +493,7 @@ def test_what_was_cleaned_is_clean(texts):
 @given(st.lists(PLAIN, min_size=5, max_size=40))
 def test_clean_text_is_left_alone_without_a_line(texts):
     examples = frame_of(texts)
-    outcome = clean_examples(examples, PARAMS)
+    outcome, _ = clean_examples(examples, PARAMS)
     assert outcome.ledger.to_dicts() == []
     assert outcome.examples.drop("language").equals(examples.drop("language"))
 
@@ -502,7 +502,7 @@ def test_clean_text_is_left_alone_without_a_line(texts):
 @given(st.lists(DIRTY, min_size=10, max_size=40))
 def test_every_row_that_changes_has_a_line_and_no_other_has(texts):
     examples = frame_of(texts)
-    outcome = clean_examples(examples, PARAMS)
+    outcome, _ = clean_examples(examples, PARAMS)
     both = outcome.examples.join(examples, on="id", suffix="_before")
     changed = set(both.filter(pl.col("messages") != pl.col("messages_before"))["id"])
     gone = set(examples["id"]) - set(outcome.examples["id"])
@@ -510,10 +510,6 @@ def test_every_row_that_changes_has_a_line_and_no_other_has(texts):
     assert set(outcome.ledger.filter(action="drop")["id"]) == gone
     assert edited - gone == changed
     assert set(outcome.ledger["reason"]) <= set(REASONS)
-
-
-def test_drops_are_the_last_of_the_reasons():
-    assert set(DROPS) < set(REASONS)
 
 
 def test_workers_change_no_byte(tmp_path: Path):

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.clean import DROPS, REASONS, clean_examples
+from tasks.clean import REASONS, clean_examples
+from tasks.cleaners.checks import REASONS as CHECKS
 from tasks.core.params import CleanParams
 from tasks.core.schema import examples_frame
 from tasks.dag import STEPS
@@ -53,18 +54,18 @@ def test_every_param_of_clean_is_in_the_doc():
     assert [name for name in sorted(names) if f"`{name}`" not in DOC] == []
 
 
-@pytest.mark.parametrize(("reason", "text", "fate"), [(r, t, f) for r, _, t, f in EXAMPLES if r not in DROPS])
+@pytest.mark.parametrize(("reason", "text", "fate"), [(r, t, f) for r, _, t, f in EXAMPLES if r not in CHECKS])
 def test_an_example_becomes_what_the_doc_says(reason, text, fate):
     turns = [{"role": "user", "content": text}, {"role": "assistant", "content": "好 fine"}]
-    outcome = clean_examples(examples_frame([{"id": "a", "messages": turns}]), CleanParams())
+    outcome, _ = clean_examples(examples_frame([{"id": "a", "messages": turns}]), CleanParams())
     assert outcome.examples["messages"][0][0]["content"] == fate
     assert reason in outcome.ledger["reason"].to_list()
 
 
-@pytest.mark.parametrize(("reason", "text", "fate"), [(r, t, f) for r, _, t, f in EXAMPLES if r in DROPS])
+@pytest.mark.parametrize(("reason", "text", "fate"), [(r, t, f) for r, _, t, f in EXAMPLES if r in CHECKS])
 def test_an_example_is_dropped_or_kept_as_the_doc_says(reason, text, fate):
     texts = (text, "好 fine") if reason == "empty_prompt" else ("问 question", text)
     turns = [{"role": role, "content": content} for role, content in zip(("user", "assistant"), texts, strict=True)]
     params = CleanParams(max_repetition_ratio=1 if reason == "too_long" else 0.5)
-    outcome = clean_examples(examples_frame([{"id": "a", "messages": turns}]), params)
+    outcome, _ = clean_examples(examples_frame([{"id": "a", "messages": turns}]), params)
     assert outcome.ledger.filter(action="drop")["reason"].to_list() == ([reason] if fate == "dropped" else [])

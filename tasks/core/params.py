@@ -88,20 +88,51 @@ class IngestParams(ExampleStep):
     max_reject_ratio: Ratio = Field(1.0, description="share of a source's records that may be rejects; 1 = any but all")
 
 
+Action = Literal["drop", "flag", "off"]
+
+
 class CleanParams(ExampleStep):
-    """Repair, redact and drop, with a ledger line for each change."""
+    """Redact, repair, and drop or flag, with a ledger line for each."""
 
     encoding: bool = Field(True, description="repair mojibake (text decoded with the wrong table)")
+    unicode: Literal["NFC", "NFKC"] | None = Field(None, description="Unicode normal form; null leaves text as it is")
+    special_tokens: bool = Field(True, description="take out leaked special tokens such as <|im_start|>")
+    template_remnants: bool = Field(True, description="take out what prompt templates leave: ### Response:, <noinput>")
+    template_values: dict[str, str] = Field(default_factory=dict, description="what {{name}} stands for, by name")
     html: bool = Field(True, description="take out HTML tags and entities outside code")
     control: bool = Field(True, description="take out control, zero-width and bidi characters")
+    half_width: bool = Field(False, description="write full-width letters and digits in half width")
+    simplified: bool = Field(False, description="write Traditional Chinese in Simplified characters (OpenCC)")
     whitespace: bool = Field(True, description="trim lines and ends, at most two line breaks in a row, outside code")
-    special_tokens: bool = Field(True, description="take out leaked special tokens such as <|im_start|>")
-    pii: bool = Field(True, description="put typed placeholders for e-mail, phone, ID and bank card numbers, keys")
-    refusals: bool = Field(True, description="drop answers that refuse")
-    min_answer_units: int = Field(1, ge=0, description="shortest answer kept, in units")
-    max_units: int = Field(20_000, ge=1, description="longest conversation kept, in units")
-    max_repetition_ratio: Ratio = Field(0.5, description="largest share of repeated 4-grams in an answer")
+    pii: bool = Field(True, description="put typed placeholders for personal data and secrets")
     redaction_salt: str = Field("instructflow", description="salt of hashes of redacted values, for joining, no secret")
+    min_answer_units: int = Field(1, ge=1, description="shortest answer kept, in units")
+    echo: Action = Field("drop", description="an answer that says its prompt again")
+    max_echo_ratio: Ratio = Field(0.9, description="largest share of an answer that is its prompt over again")
+    refusal: Action = Field("drop", description="an answer that refuses")
+    identity: Action = Field("drop", description="an answer that claims to be another model or of another maker")
+    knowledge_cutoff: Action = Field("drop", description="an answer that tells the date of its training data")
+    missing_input: Action = Field("drop", description="an answer that misses its input and asks for it")
+    truncated: Action = Field("drop", description="an answer that breaks off")
+    repetition: Action = Field("drop", description="an answer that repeats itself, in tokens or in characters")
+    max_repetition_ratio: Ratio = Field(0.5, description="largest share of repeated token 4-grams in an answer")
+    max_char_repetition_ratio: Ratio = Field(0.6, description="largest share of repeated character 10-grams in it")
+    too_long: Action = Field("drop", description="a conversation that is too long")
+    max_units: int = Field(20_000, ge=1, description="longest conversation, in units")
+    tokenizer: str | None = Field(None, description="a tokenizer.json that counts tokens; null counts none")
+    max_tokens: int | None = Field(None, ge=1, description="longest conversation, in tokens of the tokenizer")
+    source_language: Action = Field("drop", description="a row in another language than its source states")
+    answer_language: Action = Field("flag", description="an answer in another language than asked in, and asked for")
+    template_unfilled: Action = Field("flag", description="a placeholder such as {{name}} that nobody filled")
+    toxic: Action = Field("flag", description="toxic words")
+    max_toxic_words: int = Field(0, ge=0, description="most toxic words in a conversation")
+    toxic_words: str | None = Field(None, description="a YAML file of toxic words; null takes the shipped list")
+
+    @model_validator(mode="after")
+    def _tokens_are_counted(self) -> "CleanParams":
+        if self.max_tokens is not None and self.tokenizer is None:
+            raise ValueError("max_tokens needs a tokenizer, the path of a tokenizer.json, got null")
+        return self
 
 
 class DedupParams(ExampleStep):
