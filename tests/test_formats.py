@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tasks.core.params import Source
 from tasks.core.schema import ROLES, canonical
-from tasks.formats import alpaca, chatterbot, messages, preference, sharegpt, text
+from tasks.formats import alpaca, chatterbot, messages, preference, prompt_completion, qa, sharegpt, text, turns
 from tasks.formats.conversation import REASONS, Conversation, RecordError, tidy
 from tasks.formats.forms import FORMS
 from tasks.formats.read import Record, records
@@ -22,6 +22,7 @@ SETTINGS = {
     "doccano.jsonl": {"columns": {"output": "label"}},
     "prodigy.jsonl": {"columns": {"output": "label"}},
     "lighttag.json": {"columns": {"output": "reply"}},
+    "labelled.csv": {"columns": {"output": "category"}, "template": "What does the customer want? {text}"},
 }
 
 
@@ -72,6 +73,14 @@ def last_pair(conversation):
             ("下列哪种是哺乳动物？\nA. 鲨鱼\nB. 企鹅\nC. 蝙蝠\nD. 乌龟", "C. 蝙蝠")]),
         ("xtuner.json", "xtuner", [("And second?", "K2."), ("最长的河？", "尼罗河。")]),
         ("text.txt", "text", [("What is ice?", "Frozen water."), ("什么是雪？", "冰晶聚成的降水。")]),
+        ("transcripts.jsonl", "text", [
+            ("What is ice?", "Frozen water."), ("什么是雪？", "冰晶聚成的降水。"), ("Translate.\n雨", "rain")]),
+        ("hh.jsonl", "preference", [("Name a prime number.", "7"), ("说一个偶数。", "四")]),
+        ("statements.jsonl", "turns", [("What is hail?", "Balls of ice."), ("什么是雾？", "贴近地面的云。")]),
+        ("dialogue.jsonl", "messages", [("Is it open today?", "Until six."), ("几点关门？", "六点。")]),
+        ("labelled.csv", "alpaca", [
+            ("What does the customer want? Where is my card?", "card_arrival"),
+            ("What does the customer want? 卡丢了怎么办？", "lost_card")]),
     ],
 )  # fmt: skip
 def test_every_format_is_recognised_and_read(name, form, pairs):
@@ -100,6 +109,9 @@ def test_a_format_that_is_named_reads_as_the_sniffed_one(name):
         ("messages.jsonl", [
             {"loss_weights": [0.0, 1.0]},
             {"turns": {"2": {"tool_call_ids": ["a1"]}, "3": {"tool_call_id": "a1"}}}]),
+        ("dialogue.jsonl", [{"turns": {"1": {"mood": "calm"}}}, {}]),
+        ("statements.jsonl", [{"source": "stackexchange"}, {"source": "wikihow"}]),
+        ("labelled.csv", [{}, {}]),
     ],
 )  # fmt: skip
 def test_everything_else_that_a_record_carries_is_in_meta(name, meta):
@@ -142,6 +154,17 @@ def test_a_value_of_the_wrong_type_is_read_or_refused_but_never_breaks_a_format(
             canonical(tidied.meta)
     except RecordError as error:
         assert error.reason in REASONS  # noqa: PT017
+
+
+@settings(max_examples=2000)
+@given(
+    st.sampled_from(RECORDS),
+    st.lists(st.integers(0, 9), max_size=6),
+    st.sampled_from([None, True, 0, "文字", [], [1], [True], [[]], ["a"], {}, {"a": []}, [None], [{}], [{"role": []}]]),
+)
+def test_a_damaged_record_never_breaks_the_sniffing_of_formats(form_and_record, path, other):
+    damaged = in_place_of(form_and_record[1], path, other)
+    assert {form.is_row(damaged if isinstance(damaged, dict) else {}) for form in FORMS.values()} <= {True, False}
 
 
 # Round trips. Text of both scripts with what could confuse a writer: tags, quotes, line breaks, JSON.
@@ -372,6 +395,8 @@ def test_sharegpt_keeps_the_results_of_parallel_calls_apart():
             {"role": "assistant", "content": "四"}], "rejected": []},
         {"conversations": [{"from": "human", "value": "说一个偶数"}], "chosen": "四", "rejected": "五"},
         {"chosen": "\n\nHuman: 说一个偶数\n\nAssistant: 四", "rejected": "\n\nHuman: 说一个偶数\n\nAssistant: 五"},
+        {"prompt": "\n\nHuman: 说一个偶数\n\nAssistant:", "chosen": "四", "rejected": "五"},
+        {"query": "说一个偶数", "response": "two", "chosen": "四", "rejected": "五"},
     ],
 )  # fmt: skip
 def test_the_chosen_answer_is_the_answer_in_every_kind_of_preference_pair(record):
@@ -380,14 +405,111 @@ def test_the_chosen_answer_is_the_answer_in_every_kind_of_preference_pair(record
     assert "rejected" in conversation.meta
 
 
-def test_a_transcript_in_one_string_becomes_turns():
-    (conversation,) = text.read({"text": "\n\nHuman: Hi: there\n\nAssistant: Hello\n\nHuman: 再见\n\nAssistant: 再会"})
-    assert [m["content"] for m in conversation.messages] == ["Hi: there", "Hello", "再见", "再会"]
+@pytest.mark.parametrize(
+    ("written", "roles", "texts"),
+    [
+        ("\n\nHuman: Hi: there\n\nAssistant: Hello\nHuman: 引文\n\nHuman: 再见\n\nAssistant: 再会",
+            "u a u a", ["Hi: there", "Hello\nHuman: 引文", "再见", "再会"]),
+        ("Human: Hi\n\nAssistant: 你好\n\nHuman: ok\n\nAssistant:", "u a u", ["Hi", "你好", "ok"]),
+        ("User: 写函数\nAssistant:\n    return x", "u a", ["写函数", "    return x"]),
+        ("<user>: What is ice? <bot>: 冻住的水 <user>：谢谢 <bot>：OK", "u a u a",
+            ["What is ice?", "冻住的水", "谢谢", "OK"]),
+        ("系统：简短\n用户：你好\n助手：Hello", "s u a", ["简短", "你好", "Hello"]),
+        ("用户：设置邮箱\nBot: Sure", "u a", ["设置邮箱", "Sure"]),
+        ("问题：谁写了《呐喊》？\n答案：Lu Xun", "u a", ["谁写了《呐喊》？", "Lu Xun"]),
+        ("Below is an instruction that describes a task.\n\n### Instruction:\nTranslate\n\n### Input:\n你好\n\n"
+            "### Response:\nHello", "s u a",
+            ["Below is an instruction that describes a task.", "Translate\n你好", "Hello"]),
+        ("### Human: Hi### Assistant: 你好", "u a", ["Hi", "你好"]),
+        ("<s>[INST] <<SYS>>\n简短\n<</SYS>>\n\nHi [/INST] 你好 </s><s>[INST] Bye [/INST] 再见 </s>", "s u a u a",
+            ["简短", "Hi", "你好", "Bye", "再见"]),
+        ("<|im_start|>system\n简短<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n你好<|im_end|>",
+            "s u a", ["简短", "Hi", "你好"]),
+        ("<|Human|>: 你好<eoh> <|MOSS|>: Hello<eoa>", "u a", ["你好", "Hello"]),
+        ("[Human]: 你好<eoh> [MOSS]: Hello<eoa>", "u a", ["你好", "Hello"]),
+        ("The conversation between human and AI assistant.\n[|Human|] Hi\n[|AI|] 你好\n[|Human|] ", "s u a",
+            ["The conversation between human and AI assistant.", "Hi", "你好"]),
+        (["User: Hi", "Assistant: 你好"], "u a", ["Hi", "你好"]),
+    ],
+)  # fmt: skip
+def test_a_transcript_becomes_turns(written, roles, texts):
+    (conversation,) = text.read({"text": written})
+    assert [(m["role"][0], m["content"]) for m in conversation.messages] == list(zip(roles.split(), texts, strict=True))
 
 
-def test_a_text_that_only_mentions_a_speaker_stays_whole():
-    (conversation,) = text.read({"text": "Answer: 42 is what the user: said"})
-    assert [m["role"] for m in conversation.messages] == ["user"]
+@pytest.mark.parametrize(
+    "whole",
+    [
+        "Answer: 42 is what the user: said",
+        "Human: the only mark in it. 只有一个",
+        "Human: one\n\nHuman: 两个",
+        "他说：\nHuman: Hi\n\nAssistant: Hello",
+        "The prompt begins with Human: and the answer with Assistant: 如此",
+        "Question: 下列哪个对？\nA: one\nB: two",
+        "问：你好吗？\nAssistant: fine",
+        "Use <user> and <bot> in your text 文本",
+        "用户体验很好。助手：无",
+        "<|Human|>: 算<eoh>\n<|Inner Thoughts|>: None<eot>\n<|Commands|>: None<eoc>\n<|MOSS|>: 3<eom>",
+    ],
+)
+def test_an_ordinary_text_that_mentions_speakers_stays_whole(whole):
+    (conversation,) = text.read({"text": whole})
+    assert conversation.messages == [{"role": "user", "content": whole}]
+
+
+def test_examples_before_the_question_of_a_prompt_are_no_turns():
+    prompt = "Question: 1+1?\nAnswer: 2\nQuestion: 二加三？\nAnswer:"
+    (conversation,) = prompt_completion.read({"prompt": prompt, "completion": "5"})
+    assert [m["content"] for m in conversation.messages] == [prompt, "5"]
+
+
+@pytest.mark.parametrize("field", ["conversations", "dialogue", "data"])
+def test_a_list_of_texts_is_said_by_user_and_assistant_in_turn(field):
+    (conversation,) = turns.read({field: ["Hi", "你好", "Bye", "再见"], "id": "1"})
+    assert [m["role"] for m in conversation.messages] == ["user", "assistant"] * 2
+    assert conversation.meta == {"id": "1"}
+
+
+def test_a_reference_that_is_empty_is_no_answer():
+    (conversation,) = turns.read({"turns": ["One?", "二？"], "reference": ["1", ""]})
+    assert [m["content"] for m in conversation.messages] == ["One?", "1", "二？"]
+
+
+@pytest.mark.parametrize(
+    ("form", "record"),
+    [
+        (alpaca, {"instruction": "Who?", "context": "他是李雷。", "response": "李雷"}),
+        (qa, {"question": "Who?", "context": "他是李雷。", "answer": "李雷"}),
+    ],
+)
+def test_the_context_of_a_question_is_in_the_prompt(form, record):
+    (conversation,) = form.read(record)
+    assert ([m["content"] for m in conversation.messages], conversation.meta) == (["Who?\n他是李雷。", "李雷"], {})
+
+
+def test_results_that_come_in_another_order_than_their_calls_keep_their_ids():
+    calls = [{"id": f"call_{i}", "function": {"name": "f", "arguments": f'{{"城市": {i}}}'}} for i in range(2)]
+    results = [{"role": "tool", "tool_call_id": f"call_{i}", "content": f"第{i} result"} for i in (1, 0)]
+    begin = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "", "tool_calls": calls}]
+    (conversation,) = messages.read({"messages": begin + results})
+    assert conversation.meta == {"turns": {"2": {"tool_call_id": "call_1"}, "3": {"tool_call_id": "call_0"}}}
+    (in_order,) = messages.read({"messages": begin + results[::-1]})
+    assert in_order.meta == {}
+
+
+@pytest.mark.parametrize("label", ["category", "intent", "label", "类别"])
+def test_a_labelled_text_is_refused_with_an_example_of_what_to_say(label):
+    with pytest.raises(RecordError, match=rf"columns: {{output: {label}}}.*template: ") as error:
+        tidy(text.read({"text": "卡丢了 lost my card", label: "lost_card"})[0])
+    assert error.value.reason == "no_answer"
+
+
+@pytest.mark.parametrize("template", [None, "What does the customer want? {text}"])
+def test_a_labelled_text_is_read_as_columns_and_template_say(tmp_path, template):
+    (tmp_path / "x.csv").write_text("text,category\n卡丢了,lost_card\n", encoding="utf-8")
+    _, stream = rows(tmp_path / "x.csv", Source(columns={"output": "category"}, template=template), "x")
+    asked = template.format(text="卡丢了") if template else "卡丢了"
+    assert [last_pair(c) for row in stream for c in row.conversations] == [(asked, "lost_card")]
 
 
 def test_crosswoz_looks_up_again_only_when_the_state_has_changed():

@@ -1,13 +1,14 @@
-"""Alpaca: `instruction`, `input`, `output`, with LLaMA-Factory's `system` and `history`.
+"""Alpaca: `instruction`, `input`, `output`, with LLaMA-Factory's `system`, `history` and `tools`.
 
-`response` may stand for `output`; where a record has both, `output` is the answer and `response` goes to meta.
+`response` may stand for `output`; where a record has both, `output` is the answer and `response` goes to meta. Dolly's
+`context` may stand for `input`.
 """
 
 from typing import Any
 
 from tasks.core.schema import Message
 from tasks.formats.conversation import Conversation, answer_field_of, single_turn, text_of
-from tasks.formats.tool_calls import split_calls
+from tasks.formats.tool_calls import split_calls, tools_of
 
 
 def is_row(record: dict[str, Any]) -> bool:
@@ -17,9 +18,11 @@ def is_row(record: dict[str, Any]) -> bool:
 
 def read(record: dict[str, Any]) -> list[Conversation]:
     """One conversation; instruction and input are joined by a line break."""
-    parts = [text_of(record.get(field), field) for field in ("instruction", "input")]
-    prompt = "\n".join(part for part in parts if part.strip())
-    return [single_turn(record, prompt, answer_field_of(record), ("instruction", "input"))]
+    is_dolly = record.get("input") in (None, "") and isinstance(record.get("context"), str)
+    fields = ("instruction", "context" if is_dolly else "input")
+    prompt = "\n".join(part for part in (text_of(record.get(field), field) for field in fields) if part.strip())
+    conversation = single_turn(record, prompt, answer_field_of(record), (*fields, "input", "tools"))
+    return [conversation._replace(tools=tools_of(record.get("tools")))]
 
 
 def write(example: dict[str, Any]) -> dict[str, Any] | None:

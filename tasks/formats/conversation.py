@@ -16,6 +16,7 @@ REASONS = (
 )  # fmt: skip
 JOINED, LEADING, TRAILING = "turns_joined", "leading_turns_cut", "trailing_turns_cut"
 ANSWER_FIELDS = ("output", "response", "completion", "answer")  # in this order, where a record has several
+LABEL_FIELDS = ("label", "labels", "category", "intent", "class", "tag", "标签", "类别", "意图")
 
 
 class Conversation(NamedTuple):
@@ -78,12 +79,15 @@ def rest(record: dict[str, Any], used: Iterable[str]) -> dict[str, Any]:
     return {name: value for name, value in record.items() if name not in taken}
 
 
-def single_turn(record: dict[str, Any], prompt: str, answer_field: str | None, used: Iterable[str]) -> Conversation:
+def single_turn(
+    record: dict[str, Any], prompt: str | list[Message], answer_field: str | None, used: Iterable[str]
+) -> Conversation:
     """A prompt and its answer, with the `system` text and the `history` of (user, assistant) pairs before them.
 
     An answer that is null or not there gives no assistant turn; an empty one gives an empty turn, which clean judges.
     """
-    messages = [*system_turn(record.get("system")), *history_turns(record.get("history")), turn("user", prompt)]
+    asked = [turn("user", prompt)] if isinstance(prompt, str) else prompt
+    messages = [*system_turn(record.get("system")), *history_turns(record.get("history")), *asked]
     if answer_field is not None and record.get(answer_field) is not None:
         messages.append(turn("assistant", text_of(record[answer_field], answer_field)))
     return Conversation(messages, None, rest(record, [*used, answer_field or "", "system", "history"]))
@@ -123,7 +127,7 @@ def tidy(conversation: Conversation) -> tuple[Conversation, list[str]]:
     first = next(i for i, m in enumerate(messages) if m["role"] == "user")
     last = max((i for i, m in enumerate(messages) if m["role"] == "assistant"), default=-1)
     if last < first:
-        raise RecordError("no_answer", "no assistant turn after the prompt")
+        raise RecordError("no_answer", f"no assistant turn after the prompt{_hint(conversation.meta)}")
     keep = [i for i in range(last + 1) if i >= first or messages[i]["role"] == "system"]
     changes, meta = [], dict(conversation.meta)
     if cut := [m for i, m in enumerate(messages[:first]) if i not in keep]:
@@ -140,6 +144,17 @@ def tidy(conversation: Conversation) -> tuple[Conversation, list[str]]:
     if not any(m["role"] == "user" and m["content"].strip() for m in kept):
         raise RecordError("no_prompt", "no user turn with text before the last answer")
     return Conversation(kept, conversation.tools, meta), changes
+
+
+def _hint(meta: dict[str, Any]) -> str:
+    """How a labelled text gets an answer: nobody but the source's owner knows the question that the label answers."""
+    label = next((name for name in LABEL_FIELDS if meta.get(name) not in (None, "", [])), None)
+    if label is None:
+        return ""
+    return (
+        f"; if the answer is {label!r}, the source says so by `columns: {{output: {label}}}`, and what is asked by a "
+        'template, as in `template: "What does the customer want? {text}"`'
+    )
 
 
 def _joined(turns: list[tuple[Message, float | None]]) -> tuple[list[Message], list[float | None]]:

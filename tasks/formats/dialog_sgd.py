@@ -34,6 +34,9 @@ def read(record: dict[str, Any]) -> list[Conversation]:
         messages.append(turn(role, text_of(entry.get("utterance"), "utterance")))
     meta = rest(record, ("turns",))
     meta["frames"] = [entry.get("frames") for entry in record["turns"]]
+    used = ("speaker", "utterance", "frames")
+    if extras := {str(i): more for i, entry in enumerate(record["turns"]) if (more := rest(entry, used))}:
+        meta["turns"] = extras
     return [Conversation(messages, None, meta)]
 
 

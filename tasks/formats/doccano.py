@@ -18,5 +18,6 @@ def is_row(record: dict[str, Any]) -> bool:
 def read(record: dict[str, Any]) -> list[Conversation]:
     """One conversation, without an answer unless `output` holds one."""
     conversation = single_turn(record, text_of(record.get("text"), "text"), "output", ("text",))
-    labels = [label for name in LABELS if isinstance(record.get(name), list) for label in record[name]]
-    return [conversation._replace(meta=rest(conversation.meta, LABELS) | {"labels": labels})]
+    lists = [name for name in LABELS if isinstance(record.get(name), list)]
+    labels = [label for name in lists for label in record[name]]
+    return [conversation._replace(meta={"labels": labels, **rest(conversation.meta, lists)})]

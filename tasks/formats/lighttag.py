@@ -19,4 +19,4 @@ def read(record: dict[str, Any]) -> list[Conversation]:
     classes = [entry.get("classname") for entry in objects_of(record.get("classifications"), "classifications")]
     spans = objects_of(record.get("annotations"), "annotations")
     tags = [[span.get("start"), span.get("end"), span.get("tag")] for span in spans]
-    return [conversation._replace(meta=conversation.meta | {"labels": [*classes, *tags]})]
+    return [conversation._replace(meta={"labels": [*classes, *tags], **conversation.meta})]

@@ -7,7 +7,7 @@ from tasks.core.schema import Message
 from tasks.formats.conversation import Conversation, RecordError, rest, system_turn, text_of, turn
 from tasks.formats.tool_calls import call_of, openai_tools, split_calls, tools_of, with_calls
 
-LISTS = ("messages", "conversations", "conversation")
+LISTS = ("messages", "conversations", "conversation", "turns", "dialogue", "dialog")
 ROLES = {
     "system": "system", "developer": "system", "user": "user", "human": "user", "assistant": "assistant",
     "model": "assistant", "bot": "assistant", "tool": "tool", "function": "tool",
@@ -29,30 +29,29 @@ def read(record: dict[str, Any]) -> list[Conversation]:
         raise RecordError("wrong_form", f"no list of turns with role and content under {', '.join(LISTS)}")
     entries = record[field]
     before = system_turn(record.get("system"))
+    messages = [*before, *map(_turn, entries)]
     weights = [*(None for _ in before), *map(_weight, entries)]
     meta = rest(record, (field, "system", "tools"))
     if any(weight is not None for weight in weights):
         meta["loss_weights"] = weights
-    used = ("role", "content", "tool_calls", "function_call", "reasoning_content", *WEIGHTS)
-    if extras := {str(i): more for i, entry in enumerate(entries) if (more := _extras(entry, used))}:
+    ids = _call_ids(messages)[len(before) :]
+    if extras := {str(i): more for i, entry in enumerate(entries) if (more := _extras(entry, ids[i]))}:
         meta["turns"] = extras
-    return [Conversation([*before, *map(_turn, entries)], tools_of(record.get("tools")), meta)]
+    return [Conversation(messages, tools_of(record.get("tools")), meta)]
 
 
 def write(example: dict[str, Any]) -> dict[str, Any]:
     """OpenAI's row: calls as `tool_calls` with arguments as JSON text, `weight` where meta has loss weights."""
     weights = json.loads(example.get("meta") or "{}").get("loss_weights") or [None] * len(example["messages"])
-    written, waiting, n_calls = [], [], 0
-    for message, weight in zip(example["messages"], weights, strict=False):
+    written = []
+    for message, weight, ids in zip(example["messages"], weights, _call_ids(example["messages"]), strict=False):
         entry: dict[str, Any] = {"role": message["role"], "content": message["content"]}
         if message["role"] == "assistant":
             entry["content"], calls = split_calls(message["content"])
             if calls:
-                entry["tool_calls"] = [_openai_call(call, n_calls + i) for i, call in enumerate(calls)]
-                waiting = [call["id"] for call in entry["tool_calls"]]
-                n_calls += len(calls)
-        elif message["role"] == "tool" and waiting:
-            entry["tool_call_id"] = waiting.pop(0)
+                entry["tool_calls"] = [_openai_call(call, id) for call, id in zip(calls, ids, strict=True)]
+        elif ids:
+            entry["tool_call_id"] = ids[0]
         if weight is not None:
             entry["weight"] = weight
         written.append(entry)
@@ -62,16 +61,25 @@ def write(example: dict[str, Any]) -> dict[str, Any]:
 def _list_of(record: dict[str, Any]) -> str | None:
     for field in LISTS:
         turns = record.get(field)
-        if isinstance(turns, list) and turns and all(isinstance(t, dict) and "role" in t for t in turns):
+        if isinstance(turns, list) and turns and all(isinstance(t, dict) and _role_of(t) for t in turns):
             return field
     return None
 
 
+def _role_of(entry: dict[str, Any]) -> str | None:
+    return "role" if "role" in entry else "speaker" if "speaker" in entry and "text" in entry else None
+
+
+def _content_of(entry: dict[str, Any]) -> str:
+    return "text" if "text" in entry and "content" not in entry else "content"
+
+
 def _turn(entry: dict[str, Any]) -> Message:
-    role = ROLES.get(entry["role"].strip().lower()) if isinstance(entry["role"], str) else None
+    named = entry[_role_of(entry) or "role"]
+    role = ROLES.get(named.strip().lower()) if isinstance(named, str) else None
     if role is None:
-        raise RecordError("unknown_role", f"role {entry['role']!r}, expected one of {', '.join(ROLES)}")
-    content = entry.get("content")
+        raise RecordError("unknown_role", f"role {named!r}, expected one of {', '.join(ROLES)}")
+    content = entry.get(_content_of(entry))
     parts = content if isinstance(content, list) else [{"type": "text", "text": content}]
     texts, calls = [], []
     if entry.get("reasoning_content"):
@@ -105,30 +113,59 @@ def _part(part: Any) -> tuple[str, Any]:
 
 
 def _weight(entry: dict[str, Any]) -> float | None:
-    weight = next((entry[name] for name in WEIGHTS if entry.get(name) is not None), None)
+    name = _weight_of(entry)
+    weight = entry[name] if name else None
     if weight is not None and not isinstance(weight, int | float):
         raise RecordError("wrong_type", f"a loss weight is {type(weight).__name__}, expected a number")
     return None if weight is None else float(weight)
 
 
-def _extras(entry: dict[str, Any], used: tuple[str, ...]) -> dict[str, Any]:
-    """What a turn carries besides; the ids of calls only where they are not those that `write` gives."""
-    more = rest(entry, used)
-    if re_numbered(more.get("tool_call_id")):
+def _weight_of(entry: dict[str, Any]) -> str | None:
+    return next((name for name in WEIGHTS if entry.get(name) is not None), None)
+
+
+def _call_ids(messages: list[Message]) -> list[list[str]]:
+    """For each turn the ids that `write` gives: of its calls, or of the call whose result it is."""
+    ids: list[list[str]] = []
+    waiting: list[str] = []
+    n_calls = 0
+    for message in messages:
+        ids.append([])
+        if message["role"] == "assistant" and (calls := split_calls(message["content"])[1]):
+            ids[-1] = [f"call_{n_calls + i}" for i in range(len(calls))]
+            waiting = list(ids[-1])
+            n_calls += len(calls)
+        elif message["role"] == "tool" and waiting:
+            ids[-1] = [waiting.pop(0)]
+    return ids
+
+
+def _extras(entry: dict[str, Any], call_ids: list[str]) -> dict[str, Any]:
+    """What a turn carries besides; the ids of calls only where they are not `call_ids`."""
+    calls_field = "tool_calls" if entry.get("tool_calls") else "function_call"
+    used = (_role_of(entry), _content_of(entry), calls_field, "reasoning_content", _weight_of(entry))
+    more = {name: value for name, value in rest(entry, map(str, used)).items() if value is not None}
+    content = entry.get(_content_of(entry))
+    parts = [_part_extras(part) for part in content] if isinstance(content, list) else []
+    if any(parts):
+        more["parts"] = parts
+    if [more.get("tool_call_id")] == call_ids:
         del more["tool_call_id"]
     calls = entry.get("tool_calls")
     ids = [call.get("id") for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
-    if any(id is not None and not re_numbered(id) for id in ids):
+    if any(id is not None for id in ids) and ids != call_ids:
         more["tool_call_ids"] = ids
     return more
 
 
-def re_numbered(id: Any) -> bool:
-    """Whether a call's id is one that `write` gives."""
-    return isinstance(id, str) and id.startswith("call_") and id[len("call_") :].isdecimal()
+def _part_extras(part: Any) -> dict[str, Any]:
+    if not isinstance(part, dict):
+        return {}
+    kind = str(part.get("type", "text"))
+    return rest(part, ("type", "value" if "value" in part else kind if kind in part else "text"))
 
 
-def _openai_call(call: dict[str, Any], number: int) -> dict[str, Any]:
+def _openai_call(call: dict[str, Any], id: str) -> dict[str, Any]:
     arguments = call.get("arguments", {})
     text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
-    return {"id": f"call_{number}", "type": "function", "function": {"name": call["name"], "arguments": text}}
+    return {"id": id, "type": "function", "function": {"name": call["name"], "arguments": text}}

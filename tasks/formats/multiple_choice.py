@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tasks.formats.conversation import Conversation, RecordError, rest, text_of, turn
+from tasks.formats.conversation import Conversation, RecordError, answer_field_of, rest, text_of, turn
 
 LETTERS = ("A", "B", "C", "D", "E")
 QUESTIONS, ANSWERS = ("question", "Question"), ("answer", "Answer")
@@ -21,7 +21,8 @@ def read(record: dict[str, Any]) -> list[Conversation]:
     choices = {x: text_of(record[x], x) for x in LETTERS if record.get(x) not in (None, "")}
     lines = {letter: f"{letter}. {text}" for letter, text in choices.items()}
     turns = [turn("user", "\n".join([text_of(record[field], field), *lines.values()]))]
-    answer = next((text_of(record[name], name).strip() for name in ANSWERS if record.get(name) is not None), None)
-    if answer is not None:
-        turns.append(turn("assistant", lines.get(answer, answer)))
-    return [Conversation(turns, None, rest(record, (field, *choices, *ANSWERS)))]
+    answer_field = answer_field_of(record, ANSWERS)
+    if answer_field is not None:
+        answer = text_of(record[answer_field], answer_field)
+        turns.append(turn("assistant", lines.get(answer.strip(), answer)))
+    return [Conversation(turns, None, rest(record, (field, *choices, answer_field or "")))]

@@ -2,15 +2,15 @@
 
 KTO rows, one answer with a true or false `label`: a false one says that the answer is not wanted, so there is none. The
 prompt is a text or turns under `conversations`, `messages`, `prompt` or alpaca's names; or chosen and rejected are
-whole conversations, as lists of turns or as transcripts.
+whole conversations, as lists of turns or, as in HH-RLHF, as transcripts.
 """
 
 from typing import Any
 
 from tasks.formats import alpaca, messages, prompt_completion, qa, sharegpt, text
-from tasks.formats.conversation import Conversation, Form, RecordError, rest
+from tasks.formats.conversation import ANSWER_FIELDS, Conversation, Form, RecordError, rest
 
-PROMPTS = ("conversations", "messages", "prompt")
+PROMPTS = ("conversations", "messages", "prompt", "question", "query", "instruction")
 FIRST_SPEAKERS = ("user", "human", "system")  # whoever begins a whole conversation
 
 
@@ -32,13 +32,10 @@ def read(record: dict[str, Any]) -> list[Conversation]:
     if prompt:
         names = ("from", "value") if isinstance(prompt[0], dict) and "from" in prompt[0] else ("role", "content")
         return _of_turns(others, [dict(zip(names, ("assistant", chosen), strict=True))])
-    if alpaca.is_row(others):
-        return alpaca.read({**others, "output": chosen})
-    if prompt_completion.is_row(others):
-        return prompt_completion.read({**others, "completion": chosen})
-    if qa.is_row(others):
-        return qa.read({**others, "answer": chosen})
-    return text.read({**others, "text": chosen})  # as in HH-RLHF
+    for form, field in ((alpaca, "output"), (prompt_completion, "completion"), (qa, "answer")):
+        if form.is_row(others):
+            return _read_with(form, others, field, chosen)
+    return _read_with(text, others, "text", chosen)
 
 
 def _judged(record: dict[str, Any]) -> Form | None:
@@ -61,6 +58,11 @@ def _of_turns(others: dict[str, Any], chosen: list[Any]) -> list[Conversation]:
         prompt = others[given] if given else []
         others = rest(others, (given or "",))
         turns = [*(prompt if isinstance(prompt, list) else [{role: "user", content: prompt}]), *chosen]
-    read_turns = sharegpt.read if field == "conversations" else messages.read
-    shadowed = {field: others[field]} if field in others else {}
-    return [c._replace(meta={**c.meta, **shadowed}) for c in read_turns({**others, field: turns})]
+    return _read_with(sharegpt if field == "conversations" else messages, others, field, turns)
+
+
+def _read_with(form: Form, others: dict[str, Any], field: str, value: Any) -> list[Conversation]:
+    """What `form` reads when `field` is `value`; what would be another answer goes to meta."""
+    hidden = {field, *ANSWER_FIELDS}
+    shadowed = {name: others[name] for name in others if name in hidden}
+    return [c._replace(meta={**c.meta, **shadowed}) for c in form.read({**rest(others, hidden), field: value})]

@@ -23,7 +23,7 @@ def read(record: dict[str, Any]) -> list[Conversation]:
         raise RecordError("undesired_answer", f"the annotator's verdict is {record.get('answer')!r}")
     prompt = "instruction" if "instruction" in record else "text"  # a template's, or the text itself
     conversation = single_turn(record, text_of(record.get(prompt), prompt), "output", (prompt,))
-    return [conversation._replace(meta=conversation.meta | {"labels": _labels(record)})]
+    return [conversation._replace(meta={"labels": _labels(record), **conversation.meta})]
 
 
 def _labels(record: dict[str, Any]) -> list[Any]:

@@ -1,4 +1,7 @@
-"""Pairs under other names: query/response (ms-swift), question/answer, input/output, user/assistant."""
+"""Pairs under other names: query/response (ms-swift), question/answer, input/output, user/assistant.
+
+The `context` that a question is about follows it, as Alpaca's input follows the instruction.
+"""
 
 from typing import Any
 
@@ -26,12 +29,15 @@ def read(record: dict[str, Any]) -> list[Conversation]:
     pair = _pair(record)
     if pair is None:
         raise RecordError("wrong_form", f"no pair of {', '.join(f'{p}/{a}' for p, a in PAIRS)}")
-    prompt, answer = pair
-    return [single_turn(record, text_of(record[prompt], prompt), answer, (prompt,))]
+    field, answer = pair
+    context = record.get("context")
+    parts = [text_of(record[field], field), context if isinstance(context, str) else ""]
+    prompt = "\n".join(part for part in parts if part.strip())
+    return [single_turn(record, prompt, answer, (field, "context") if isinstance(context, str) else (field,))]
 
 
 def _pair(record: dict[str, Any]) -> tuple[str, str | None] | None:
-    for prompt, answer in PAIRS:
-        if prompt in record and answer in record:
-            return prompt, answer
+    pairs = [(prompt, answer) for prompt, answer in PAIRS if prompt in record and answer in record]
+    if pairs:
+        return next((pair for pair in pairs if record[pair[1]] is not None), pairs[0])
     return next(((prompt, None) for prompt in PROMPTS if prompt in record), None)

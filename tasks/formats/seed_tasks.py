@@ -1,4 +1,7 @@
-"""Self-instruct seed tasks: one `instruction` with `instances` of input and output, one conversation for each."""
+"""Self-instruct seed tasks: one `instruction` with `instances` of input and output, one conversation for each.
+
+A field that both the task and the instance have is the instance's; the task's is in meta, under `task`.
+"""
 
 from typing import Any
 
@@ -16,4 +19,10 @@ def read(record: dict[str, Any]) -> list[Conversation]:
     instances = objects_of(record.get("instances"), "instances")
     if not instances:
         raise RecordError("no_answer", "instances is empty")
-    return [c for instance in instances for c in alpaca.read({**rest(record, ("instances",)), **instance})]
+    return [conversation for instance in instances for conversation in _read(rest(record, ("instances",)), instance)]
+
+
+def _read(task: dict[str, Any], instance: dict[str, Any]) -> list[Conversation]:
+    both = {name: task[name] for name in instance if name in task}
+    found = alpaca.read({**task, **instance})
+    return [c._replace(meta={**c.meta, "task": both}) for c in found] if both else found

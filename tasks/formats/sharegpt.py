@@ -12,7 +12,7 @@ from tasks.core.schema import Message
 from tasks.formats.conversation import Conversation, RecordError, rest, system_turn, text_of, turn
 from tasks.formats.tool_calls import calls_of, split_calls, tools_of, with_calls
 
-LISTS = ("conversations", "conversation", "messages")
+LISTS = ("conversations", "conversation", "messages", "turns", "dialogue", "dialog")
 ROLES = {
     "human": "user", "user": "user", "prompter": "user",
     "gpt": "assistant", "assistant": "assistant", "chatgpt": "assistant", "bot": "assistant", "model": "assistant",

@@ -1,20 +1,12 @@
-"""Text alone, or a transcript in one string: `Human: … Assistant: …`, `<user>: … <bot>: …`, `用户：… 助手：…`.
+"""Text alone, or a transcript in one string or in a list of strings; `transcript.py` has the marks of speakers.
 
-Text without such marks is a prompt without an answer, unless `columns` or `template` of the source say more.
+Text without such marks is a prompt. Its answer is the column that `columns: {output: …}` of the source names, if any.
 """
 
-import re
 from typing import Any
 
-from tasks.formats.conversation import Conversation, rest, text_of, turn
-
-_SPEAKERS = {
-    "human": "user", "user": "user", "question": "user", "用户": "user", "问": "user",
-    "assistant": "assistant", "bot": "assistant", "answer": "assistant", "助手": "assistant", "答": "assistant",
-    "system": "system", "系统": "system",
-}  # fmt: skip
-_NAMES = "|".join(_SPEAKERS)
-MARK = re.compile(rf"(?:<({_NAMES})>|(?:^|\n)[ \t]*({_NAMES}))[ \t]*[:：]", re.IGNORECASE)
+from tasks.formats.conversation import Conversation, answer_field_of, single_turn, text_of, turn
+from tasks.formats.transcript import transcript, transcript_of_list
 
 
 def is_row(record: dict[str, Any]) -> bool:
@@ -24,12 +16,10 @@ def is_row(record: dict[str, Any]) -> bool:
 
 def read(record: dict[str, Any]) -> list[Conversation]:
     """One conversation."""
-    text = text_of(record.get("text"), "text")
-    marks = list(MARK.finditer(text))
-    speakers = [_SPEAKERS[(m[1] or m[2]).lower()] for m in marks]
-    if {"user", "assistant"} <= set(speakers) and not text[: marks[0].start()].strip():
-        ends = [*(m.start() for m in marks[1:]), len(text)]
-        turns = [turn(s, text[m.end() : e].strip()) for s, m, e in zip(speakers, marks, ends, strict=True)]
-    else:
-        turns = [turn("user", text)]
-    return [Conversation(turns, None, rest(record, ("text",)))]
+    value = record.get("text")
+    turns = transcript_of_list(value) if isinstance(value, list) else None
+    if turns is None:
+        text = text_of(value, "text")
+        turns = transcript(text) or [turn("user", text)]
+    answer = answer_field_of(record) if turns[-1]["role"] == "user" else None
+    return [single_turn(record, turns, answer, ("text",))]

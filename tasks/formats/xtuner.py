@@ -8,6 +8,7 @@ from typing import Any
 
 from tasks.core.schema import Message
 from tasks.formats.conversation import Conversation, RecordError, rest, system_turn, text_of, turn
+from tasks.formats.tool_calls import tools_of
 
 LISTS = ("conversation", "conversations", "messages")
 
@@ -18,19 +19,21 @@ def is_row(record: dict[str, Any]) -> bool:
 
 
 def read(record: dict[str, Any]) -> list[Conversation]:
-    """One conversation; the first entry's `system` is the system turn."""
+    """One conversation; the first entry's `system`, or else the record's, is the system turn."""
     field = _list_of(record)
     if field is None:
         raise RecordError("wrong_form", "no list of entries with input and output")
-    messages: list[Message] = system_turn(record[field][0].get("system"))
+    first = record[field][0]
+    has_own = first.get("system") not in (None, "")
+    messages: list[Message] = system_turn(first["system"] if has_own else record.get("system"))
     for entry in record[field]:
         messages.append(turn("user", text_of(entry.get("input"), "input")))
         if entry.get("output") is not None:
             messages.append(turn("assistant", text_of(entry["output"], "output")))
-    meta = rest(record, (field,))
+    meta = rest(record, (field, "tools") if has_own else (field, "tools", "system"))
     if extras := {str(i): more for i, e in enumerate(record[field]) if (more := _extras(e, i))}:
         meta["turns"] = extras
-    return [Conversation(messages, None, meta)]
+    return [Conversation(messages, tools_of(record.get("tools")), meta)]
 
 
 def _extras(entry: dict[str, Any], place: int) -> dict[str, Any]:
