@@ -1,6 +1,7 @@
 """The command `instructflow`. Exit codes: 0 done, 1 the data failed a gate or a check, 2 usage or params."""
 
 import atexit
+import importlib
 import json
 import logging
 import os
@@ -11,12 +12,12 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from flows.runners import Runner
 from flows.server import DEFAULT_PORT, serve_ui, use_server
+from flows.show import show_funnel, show_preview
 from tasks.core.errors import GateError, ParamsError, SourceError
-from tasks.core.funnel import funnel, gone_and_made
+from tasks.core.funnel import funnel
 from tasks.core.params import Source, load_params
 from tasks.core.project import find_project
 from tasks.dag import check_step
@@ -62,27 +63,10 @@ def build(
         build_dataset(chosen, flow_data, only, force, train, runner)
         address = address or "run `make ui` (http://127.0.0.1:4200)"
         Console(stderr=True).print(f"Prefect UI: {address}")
-    if not only:
-        show_funnel(folder, as_json)
-
-
-def show_funnel(data: Path, as_json: bool) -> None:
-    """Print rows in and out per step, then where the release and the report are."""
-    reports = funnel(data)
-    if as_json:
-        typer.echo(json.dumps([vars(report) for report in reports], ensure_ascii=False, indent=1))
-        return
-    table = Table("step", "rows in", "dropped", "merged", "created", "rows out", title="Funnel")
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for report in reports:
-        n = gone_and_made(report).values()
-        table.add_row(report.step, str(report.rows_in), *map(str, n), str(report.rows_out))
-    console = Console()
-    console.print(table)
-    console.print(
-        f"Release: {data / 'release'}", f"Report:  {data / 'report' / 'index.html'}", sep="\n", highlight=False
-    )
+    if not only and as_json:
+        typer.echo(json.dumps([vars(report) for report in funnel(folder)], ensure_ascii=False, indent=1))
+    elif not only:
+        show_funnel(folder)
 
 
 @app.command()
@@ -145,16 +129,41 @@ def explain(id: str, data: DataOption = None, as_json: JsonOption = False) -> No
 @app.command()
 def check(files: list[Path], as_json: JsonOption = False) -> None:
     """Sniff files: format, field map, first rows, and what would be rejected and why. Writes nothing."""
+    from tasks.formats.show import shown
     from tasks.ingest import check as sniff
 
     results = {str(file): sniff(file, Source(path=str(file))) for file in files}
     if as_json:
         typer.echo(json.dumps(results, ensure_ascii=False, indent=1))
     else:
-        for file, result in results.items():
-            typer.echo(f"{file}\n{json.dumps(result, ensure_ascii=False, indent=1)}")
+        typer.echo("\n\n".join("\n".join([file, *shown(result)]) for file, result in results.items()))
     if any(result["rejects"] for result in results.values()):
         raise typer.Exit(1)
+
+
+@app.command()
+def preview(
+    step: str,
+    changes: Annotated[list[str], typer.Option("--set", help="step.param=value, as often as needed")],
+    params: Annotated[Path | None, typer.Option("--params", help="the params of a free build")] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell what other thresholds would drop or flag, from stored measures, without a rerun."""
+    from tasks.core.preview import change_of, compare, with_changes
+
+    check_step(step)
+    module = importlib.import_module(f"tasks.{step}")
+    if not hasattr(module, "preview"):
+        raise ParamsError(f"preview {step}: this step keeps no measures to answer from; expected clean or score")
+    folder = data or find_project(Path.cwd()) / "data"
+    base = load_params(params or find_project(Path.cwd()) / "params.yaml")
+    chosen = with_changes(base, step, [change_of(text) for text in changes], module.PREVIEWED)
+    result = compare(folder, step, *module.preview(folder, getattr(chosen, step)))
+    if as_json:
+        typer.echo(json.dumps(result, ensure_ascii=False, indent=1))
+    else:
+        show_preview(result)
 
 
 @app.command()

@@ -13,10 +13,11 @@ from typing import Any
 
 import polars as pl
 
-from tasks.cleaners.checks import CHECKS, MEASURES, judge, measure, quote
+from tasks.cleaners.checks import CHECKS, MEASURES, SETTINGS, judge, measure, quote
 from tasks.cleaners.pii import KINDS, SUSPECT, Redactor
 from tasks.cleaners.repairs import REPAIRS, Repair, repairs
-from tasks.core.files import read_table
+from tasks.core.errors import SourceError
+from tasks.core.files import read_table, whole_paths
 from tasks.core.language import language_of_example, with_languages
 from tasks.core.ledger import Outcome, changed_span, event, ledger_frame
 from tasks.core.params import CleanParams
@@ -25,6 +26,7 @@ from tasks.core.schema import EXAMPLE, canonical
 from tasks.core.shards import RunShards, by_shards, in_processes, leave_shard
 from tasks.formats.tool_calls import split_calls, with_calls
 
+PREVIEWED = SETTINGS  # answered from the measures that are kept
 REASONS = (*(f"pii_{kind}" for kind in KINDS), *REPAIRS, *(check.name for check in CHECKS))
 
 
@@ -41,6 +43,7 @@ def redact(examples: pl.DataFrame, redactors: defaultdict[str, Redactor]) -> pl.
     for row in suspects.select("id", "messages", "tools", "meta").to_dicts():
         redactor = redactors[row["id"]]
         n_before = redactor.n_found.total()
+        redactor.takes([*(m["content"] for m in row["messages"]), row["tools"] or "", row["meta"]])
         messages = [{"role": m["role"], "content": _redact_turn(m["content"], redactor)} for m in row["messages"]]
         tools = row["tools"] and canonical(_redact_json(json.loads(row["tools"]), redactor))
         meta = canonical(_redact_json(json.loads(row["meta"]), redactor))
@@ -65,16 +68,32 @@ def _redact_json(value: Any, redactor: Redactor) -> Any:
     if isinstance(value, list):
         return [_redact_json(part, redactor) for part in value]
     if isinstance(value, dict):
-        return {redactor.redact(name): _redact_json(part, redactor) for name, part in value.items()}
+        return _redact_object(value, redactor)
     return value
+
+
+def _redact_object(members: dict[str, Any], redactor: Redactor) -> dict[str, Any]:
+    """Names are redacted too; two names for one value stay two."""
+    redacted: dict[str, Any] = {}
+    for name, part in members.items():
+        free = redacted_name = redactor.redact(name)
+        n = 1
+        while free in redacted:
+            n += 1
+            free = f"{redacted_name} ({n})"
+        redacted[free] = _redact_json(part, redactor)
+    return redacted
 
 
 def repair(turns: pl.DataFrame, operation: Repair) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
     """Run one repair on the turns (id, turn, role, content) that look as if they needed it."""
     suspects = turns.filter(pl.col("content").str.contains(operation.suspect))
+    if operation.role:
+        suspects = suspects.filter(role=operation.role)
     if operation.unless:
         rows = turns.join(suspects, on="id", how="semi")
-        suspects = suspects.join(rows.filter(pl.col("content").str.contains(operation.unless)), on="id", how="anti")
+        left = rows.filter(operation.unless_in(pl.col("content")).str.contains(operation.unless))
+        suspects = suspects.join(left, on="id", how="anti")
     events, changed = [], []
     for id, turn, before in suspects.select("id", "turn", "content").iter_rows():
         after = operation.fix(before)
@@ -91,7 +110,7 @@ def mend(examples: pl.DataFrame, params: CleanParams) -> Outcome:
 
     Where a repair brought out a value, the ledger withholds the texts of that row's repairs: they may show it.
     """
-    redactors = defaultdict[str, Redactor](lambda: Redactor(params.redaction_salt))
+    redactors = defaultdict[str, Redactor](lambda: Redactor(params.redaction_salt, params.pii))
     operations = repairs(params)
     events: list[dict[str, Any]] = []
     waiting = examples
@@ -167,7 +186,7 @@ def texts_of(examples: pl.DataFrame) -> pl.DataFrame:
         )
     )
     rows = rows.with_columns(found=language_of_example(pl.col("asked"), pl.col("answered")))
-    stated = examples.select("id", "source", stated="language")
+    stated = examples.select("id", "source", has_tools=pl.col("tools").is_not_null(), stated="language")
     said = pl.when(pl.col("stated") == "und").then("found").otherwise("stated")
     return rows.join(stated, on="id", maintain_order="left").with_columns(language=said)
 
@@ -183,3 +202,12 @@ def clean_shard(source_file: Path, target_file: Path, params: CleanParams) -> in
 def clean(examples: Path, target: Path, params: CleanParams, run_shards: RunShards = in_processes) -> Report:
     """Clean every shard of one source below `examples` into `target`."""
     return by_shards("clean", clean_shard, examples, target, params, run_shards, tables=("measures",))
+
+
+def preview(data: Path, params: CleanParams) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Every row that came in (id, source, language), and who would be dropped or flagged under `params`."""
+    files = whole_paths(data / "clean", "*/measures.parquet")
+    if not files:
+        raise SourceError(f"{data / 'clean'}: no measures here; run `instructflow build` first")
+    measured = pl.concat([read_table(file, schema=MEASURES) for file in files])
+    return measured.select("id", "source", "language"), judge(measured, params)

@@ -51,12 +51,15 @@ class Stage:
 
 def stages(project: Path, data: Path, params: Params) -> Iterator[Stage]:
     """Every stage in the order in which it can run; `data` is `project / "data"` in a build of the project."""
+    files = {name: getattr(params.clean, name) for name in ("tokenizer", "toxic_words")}
+    paths = {name: str(resolve(path, project)) for name, path in files.items() if path}
+    located = params.clean.model_copy(update=paths)
     for name, source in params.sources.items():
         raw, cleaned = data / "ingest" / name, data / "clean" / name
         path = resolve(source.path, project)
         yield Stage(f"ingest@{name}", "ingest", (path, raw, params.ingest), {"name": name, "source": source})
         yield _gate(project, data, params, "ingest", name)
-        yield Stage(f"clean@{name}", "clean", (raw, cleaned, params.clean))
+        yield Stage(f"clean@{name}", "clean", (raw, cleaned, located))
         yield _gate(project, data, params, "clean", name)
     yield Stage("dedup", "dedup", (data / "clean", data / "dedup", params.dedup), {"sources": params.sources})
     yield _gate(project, data, params, "dedup")

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from tasks.core.files import read_table
+from tasks.core.files import read_table, scan_examples
 from tasks.core.language import language_of_turn
 from tasks.core.ledger import LEDGER, Outcome
 from tasks.core.params import ScoreParams
@@ -23,6 +23,7 @@ from tasks.core.shards import RunShards, by_shards, in_processes, leave_shard
 from tasks.core.text import HAN, ngrams, tokens, units_of
 
 REASONS = ("low_score",)
+PREVIEWED = {"min_score"}  # answered from scores.parquet
 SIGNALS = ("complete", "distinct", "own_words", "letters", "same_language", "code_parses")
 LEAST_NGRAMS = 24  # with fewer n-grams a ratio says nothing
 DISTINCT_ENOUGH = 0.6  # share of distinct bigrams from which an answer is not repetitive
@@ -111,11 +112,9 @@ def parses(code: str) -> bool:
     return True
 
 
-def score_examples(examples: pl.DataFrame, params: ScoreParams) -> tuple[Outcome, pl.DataFrame]:
-    """Measure all, drop those below `min_score`; the second table has the signals of every row that came in."""
-    scores = signals(examples)
-    low = scores.filter(pl.col("score") < params.min_score)
-    dropped = low.select(
+def low_scores(scores: pl.DataFrame, params: ScoreParams) -> pl.DataFrame:
+    """The ledger's lines of the rows below `min_score`."""
+    return scores.filter(pl.col("score") < params.min_score).select(
         "id",
         step=pl.lit("score"),
         action=pl.lit("drop"),
@@ -123,9 +122,21 @@ def score_examples(examples: pl.DataFrame, params: ScoreParams) -> tuple[Outcome
         measure="score",
         threshold=pl.lit(params.min_score, pl.Float64),
     )
-    ledger = pl.concat([pl.DataFrame(schema=LEDGER), dropped], how="diagonal")
+
+
+def score_examples(examples: pl.DataFrame, params: ScoreParams) -> tuple[Outcome, pl.DataFrame]:
+    """Measure all, drop those below `min_score`; the second table has the signals of every row that came in."""
+    scores = signals(examples)
+    low = low_scores(scores, params)
+    ledger = pl.concat([pl.DataFrame(schema=LEDGER), low], how="diagonal")
     kept = examples.join(low, on="id", how="anti", maintain_order="left").select(list(EXAMPLE))
     return Outcome(kept, ledger), scores
+
+
+def preview(data: Path, params: ScoreParams) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Every row that came in (id, source, language), and who would be dropped under `params`."""
+    rows = scan_examples(data / "classify").select("id", "source", "language").collect()
+    return rows, low_scores(read_table(data / "score" / "scores.parquet"), params)
 
 
 def score_shard(source_file: Path, target_file: Path, params: ScoreParams) -> int:

@@ -10,9 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tasks.clean import REASONS, clean, clean_examples
+from tasks.cleaners.pii import Found, find
+from tasks.core.errors import ParamsError
 from tasks.core.files import read_examples, write_examples
 from tasks.core.params import CleanParams
-from tasks.cleaners.pii import Found, find
 from tasks.core.schema import examples_frame
 from tasks.core.shards import in_process, in_processes
 from tasks.formats.tool_calls import split_calls, with_calls
@@ -97,7 +98,6 @@ def test_remnants_of_html_go(text, left):
         "List<int>、Map<String, V>、Optional<B> 是泛型",
         "the letters &lt;b&gt; 和 &amp;nbsp; as they are written",
         "<placeholder> 与 <EMAIL_1> stay",
-        "https://example.com/?a=1&amp;b=2 是网址",
     ],
 )
 def test_what_only_looks_like_html_stays(text):
@@ -276,7 +276,7 @@ def test_a_long_run_of_letters_takes_time_in_proportion_to_its_length():
 
 
 def test_addresses_side_by_side_are_all_redacted():
-    assert mend("邮箱 mail x@y.com-z@y.com")[0] == "邮箱 mail <EMAIL_1><EMAIL_2>"
+    assert mend("邮箱 mail x@y.com-z@y.com")[0] == "邮箱 mail <EMAIL_1>-<EMAIL_2>"
 
 
 def test_a_card_in_pairs_of_digits_is_redacted():
@@ -285,7 +285,7 @@ def test_a_card_in_pairs_of_digits_is_redacted():
 
 def test_redaction_can_be_turned_off():
     text = f"电话{PHONE} call"
-    assert mend(text, CleanParams(pii=False)) == (text, [])
+    assert mend(text, CleanParams(pii=[])) == (text, [])
 
 
 SECRETS = (EMAIL, PHONE, ID_CARD, BANK_CARD, TOKEN, WEB_TOKEN)
@@ -350,48 +350,54 @@ def test_answers_shorter_than_asked_for_are_dropped(answer):
 
 
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "reason", "shown"),
     [
-        "抱歉，我无法回答这个问题。",
-        "很抱歉，但我不能提供相关信息。",
-        "对不起，作为一个人工智能语言模型，我没有个人情感。",
-        "作为AI助手，我无法访问互联网。",
-        "我是一个语言模型，无法感受情绪。",
-        "I'm sorry, but I cannot help with that.",
-        "I cannot assist with this request.",
-        "As an AI language model, I don't have personal feelings.",
-        "Unfortunately, as an AI I cannot browse.",
-        "I'm just an AI assistant and can't see pictures.",
+        ("抱歉，我无法回答这个问题。", "refusal", "我无法回答"),
+        ("I'm sorry, but I cannot help with that.", "refusal", "I cannot help"),
+        ("我是由OpenAI开发的人工智能助手。", "identity", "我是由OpenAI"),
+        ("I am ChatGPT, a language model trained by OpenAI.", "identity", "I am ChatGPT"),
+        ("您没有提供需要翻译的文本，请提供。", "missing_input", "没有提供需要翻译的文本"),
+        ("Please provide the text you want me to translate.", "missing_input", "provide the text"),
+        ("你他妈的到底想怎样。", "toxic", "他妈的"),
+        ("You piece of shit.", "toxic", "piece of shit"),
     ],
 )
-def test_an_answer_that_refuses_is_dropped(answer):
-    left, lines = run("问 question", answer)
-    assert left is None
-    assert [(line["action"], line["reason"], line["before"]) for line in lines] == [("drop", "refusal", answer)]
+def test_a_drop_or_flag_shows_what_was_found(answer, reason, shown):
+    _, lines = run("你想说 what is it", answer)
+    [line] = [line for line in lines if line["reason"] == reason]
+    assert (line["measure"], line["threshold"], shown in line["before"]) == (1, 0, True)
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        "很抱歉给您带来不便，我们会在三天内为您退款。",
-        "对不起，这款商品暂时缺货，我帮您登记到货提醒。",
-        "作为人工智能的一个分支，机器学习研究如何从数据中学习。",
-        "我是一个人工智能助手，很高兴为你服务。",
-        "她说：“抱歉，我无法回答。”然后离开了。",
-        "Sorry for the trouble, we will refund you within three days.",
-        "Unfortunately, the train was late, so we took a bus.",
-        "As an AI engineer, you should learn linear algebra.",
-        "I am an AI assistant made to help with writing.",
-        "I cannot recommend this book enough.",
-    ],
-)
-def test_an_answer_that_is_sorry_but_helps_stays(answer):
-    left, lines = run("问 question", answer)
-    assert (left is not None, lines) == (True, [])
+@pytest.mark.parametrize("answer", ["抱歉，我无法预订机票。", "I'm sorry, but I can't book flights."])
+def test_a_row_with_tools_may_say_that_no_tool_fits(answer):
+    assert run("订票 book a flight", answer)[0] is None
+    assert run("订票 book a flight", answer, tools='[{"name":"weather"}]')[0] is not None
 
 
-def test_refusals_stay_where_params_say_so():
-    assert run("问 q", "抱歉，我无法回答。", params=CleanParams(refusal="off"))[0] is not None
+@pytest.mark.parametrize("action", ["drop", "flag", "off"])
+@pytest.mark.parametrize("answer", ["抱歉，我无法回答这个问题。", "I'm sorry, but I cannot help with that."])
+def test_params_say_whether_a_check_drops_flags_or_is_off(answer, action):
+    left, lines = run("问 q", answer, params=CleanParams(refusal=action, answer_language="off"))
+    assert (left is None) == (action == "drop")
+    assert [line["action"] for line in lines] == ([action] if action != "off" else [])
+
+
+def test_a_tokenizer_counts_tokens_and_bounds_them(tmp_path):
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    path = tmp_path / "tokenizer.json"
+    tokenizer.save(str(path))
+    text = "one two 三 four"
+    for most, reasons in ((6, []), (5, ["too_many_tokens"])):
+        params = CleanParams(tokenizer=str(path), max_tokens=most)
+        assert [line["reason"] for line in run(text, "好 ok", params=params)[1]] == reasons
+    with pytest.raises(ParamsError, match=r"clean\.tokenizer: .*没有.json: no such file; expected a tokenizer.json"):
+        run(text, "好", params=CleanParams(tokenizer=str(tmp_path / "没有.json")))
+    path.write_text("{}")
+    with pytest.raises(ParamsError, match=r"expected a tokenizer.json"):
+        run(text, "好", params=CleanParams(tokenizer=str(path) + "/../tokenizer.json"))
 
 
 @pytest.mark.parametrize("answer", ["今天天气很好。" * 12, "the cat sat on the mat " * 12])
@@ -463,7 +469,7 @@ def test_a_language_that_the_source_stated_stays():
 WORD = st.sampled_from(
     ["你好", "世界", "今天", "天气", "hello", "world", "one", "two", "。", "，", ".", "!", "12", "的"]
 )
-PLAIN = st.lists(WORD, min_size=1, max_size=8).map(" ".join)
+PLAIN = st.lists(WORD, min_size=1, max_size=8).map(lambda words: " ".join([*words, "了 ok."]))
 PIECES = st.sampled_from(
     [
         "你好", "hello", " ", "\n", "\n\n\n", "\u3000", "\r", "\u200b", "\x0c", "`", "```", "$$", "html", "tag", "<b>",

@@ -21,7 +21,7 @@ from tasks.core.params import IngestParams, Source
 from tasks.core.schema import stable_hash
 from tasks.formats.json_text import Splitter, lines
 from tasks.formats.read import Record, records
-from tasks.ingest import check, ingest
+from tasks.ingest import ingest
 
 ROWS = [
     {"instruction": "Say hello.", "output": "Hello!"},
@@ -446,18 +446,3 @@ def test_a_folder_without_a_file_that_is_included_is_refused(tmp_path):
 def test_more_rejects_than_allowed_stop_the_source(tmp_path):
     with pytest.raises(GateError, match=r"1 of 4 records are rejects, more than ingest.max_reject_ratio 0.2"):
         left(tmp_path, LINES + b"\n\xe5\x9d\x8f", params=IngestParams(max_reject_ratio=0.2))
-
-
-def test_check_tells_what_a_file_would_become_and_writes_nothing(tmp_path):
-    file = tmp_path / "rows.jsonl"
-    file.write_bytes(LINES + b"\nbad")
-    found = check(file, Source())
-    assert (found["format"], found["files"], found["encodings"]) == (
-        "alpaca", {"rows.jsonl": "lines"}, {"rows.jsonl": "utf-8"},
-    )  # fmt: skip
-    assert (len(found["examples"]), found["rejects"], found["first_rejects"][0]["row"]) == (
-        3,
-        {"bad_json": 1},
-        "rows.jsonl#4",
-    )
-    assert [f.name for f in tmp_path.iterdir()] == ["rows.jsonl"]

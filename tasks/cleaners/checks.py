@@ -4,14 +4,25 @@ Measures are taken of the repaired text and kept for every row, also for those t
 from them, without a rerun. A pattern that is found or not measures 1 or 0.
 """
 
+from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
-from tasks.cleaners.refusals import HEAD_CHARS, refuses
-from tasks.cleaners.repetition import repetition
+from tasks.cleaners.echo import echo_ratio
+from tasks.cleaners.identity import cutoff_in, identity_in
+from tasks.cleaners.languages import answer_language_differs, source_language_differs
+from tasks.cleaners.lengths import n_tokens
+from tasks.cleaners.missing_input import missing_input_in
+from tasks.cleaners.refusals import HEAD_CHARS, refusal_in
+from tasks.cleaners.repetition import measure_repetition
+from tasks.cleaners.templates import unfilled_in
+from tasks.cleaners.toxic import load, toxic_words
+from tasks.cleaners.truncated import truncated_in
 from tasks.core.params import CleanParams
 from tasks.core.text import units_of
+
+NOTHING_SAID = r"\A[\s.。…·,，、;；:：\-—–_]*\z"  # an answer of stops and dashes has no unit
 
 
 class Check(NamedTuple):
@@ -38,38 +49,69 @@ class Check(NamedTuple):
 CHECKS = (
     Check("empty_prompt", "prompt_units", 1, is_least=True),
     Check("empty_answer", "answer_units", "min_answer_units", is_least=True),
+    Check("echo", "echo", "max_echo_ratio", "echo", shown="head"),
+    Check("missing_input", "missing_input", 0, "missing_input", shown="missing_input_found"),
     Check("refusal", "refusal", 0, "refusal", shown="refusal_found"),
+    Check("identity", "identity", 0, "identity", shown="identity_found"),
+    Check("knowledge_cutoff", "knowledge_cutoff", 0, "knowledge_cutoff", shown="knowledge_cutoff_found"),
+    Check("truncated", "truncated", 0, "truncated", shown="truncated_found"),
     Check("repetition", "token_repetition", "max_repetition_ratio", "repetition", shown="head"),
+    Check("char_repetition", "char_repetition", "max_char_repetition_ratio", "repetition", shown="head"),
     Check("too_long", "units", "max_units", "too_long"),
     Check("too_many_tokens", "n_tokens", "max_tokens", "too_long"),
+    Check("source_language", "source_language", 0, "source_language", shown="head"),
+    Check("answer_language", "answer_language", 0, "answer_language", shown="head"),
+    Check("template_unfilled", "template_unfilled", 0, "template_unfilled", shown="template_unfilled_found"),
+    Check("toxic", "toxic_words", "max_toxic_words", "toxic", shown="toxic"),
 )
 REASONS = tuple(check.name for check in CHECKS)
 SETTINGS = {
     *(check.threshold for check in CHECKS if isinstance(check.threshold, str)),
     *(check.action for check in CHECKS if check.action),
 }  # the params that change what is judged and nothing that is measured
-KEPT = {"id": pl.String, "source": pl.String, "language": pl.String, "languages": pl.List(pl.String)}
+KEPT: dict[str, pl.DataType | type[pl.DataType]] = {
+    "id": pl.String,
+    "source": pl.String,
+    "language": pl.String,
+    "languages": pl.List(pl.String),
+}
 MEASURES = pl.Schema({**KEPT, **{check.measure: pl.Float64 for check in CHECKS}})
 
 
 def measure(texts: pl.DataFrame, params: CleanParams) -> pl.DataFrame:
     """The columns of MEASURES, and beside them the spans that the ledger quotes.
 
-    `texts` has id, source, language, languages, prompt (all before the last answer), answer and text (all turns).
+    `texts` is what `texts_of` of tasks/clean.py gives. In a row with tools a refusal may be what is taught: that no
+    tool fits, or that an argument is missing.
     """
-    prompt, answer, text = pl.col("prompt"), pl.col("answer"), pl.col("text")
+    answer, answers, text = pl.col("answer"), pl.col("answers"), pl.col("text")
+    without_tools = pl.when(~pl.col("has_tools")).then(answer)
     quoted = texts.with_columns(
         head=answer.str.slice(0, HEAD_CHARS),
-        refusal_found=pl.when(refuses(answer)).then(answer.str.slice(0, HEAD_CHARS)),
+        missing_input_found=missing_input_in(without_tools),
+        refusal_found=refusal_in(without_tools),
+        identity_found=identity_in(answers),
+        knowledge_cutoff_found=cutoff_in(answers),
+        truncated_found=truncated_in(answer),
+        template_unfilled_found=unfilled_in(text),
+        toxic=toxic_words(text, load(Path(params.toxic_words)) if params.toxic_words else None),
     )
-    return quoted.with_columns(
-        prompt_units=units_of(prompt).cast(pl.Float64),
-        answer_units=units_of(answer).cast(pl.Float64),
-        units=units_of(text).cast(pl.Float64),
-        n_tokens=pl.lit(None, pl.Float64),
-        token_repetition=repetition(answer),
-        refusal=pl.col("refusal_found").is_not_null().cast(pl.Float64),
+    found = {name.removesuffix("_found"): pl.col(name).is_not_null() for name in quoted.columns if "_found" in name}
+    differs = answer_language_differs(pl.col("asked"), pl.col("answered"), pl.col("prompt"), answer)
+    says_something = ~answer.str.contains(NOTHING_SAID)
+    units = {"prompt_units": units_of(pl.col("prompt")), "answer_units": units_of(answer) * says_something}
+    measured = quoted.with_columns(
+        **{name: is_found.cast(pl.Float64) for name, is_found in found.items()},
+        **{name: n.cast(pl.Float64) for name, n in units.items()},
+        echo=echo_ratio(pl.col("question"), answer),
+        n_tokens=pl.lit(None, pl.Float64) if params.tokenizer is None else n_tokens(quoted["text"], params.tokenizer),
+        source_language=source_language_differs(pl.col("stated"), pl.col("found")).cast(pl.Float64),
+        answer_language=differs.cast(pl.Float64),
+        toxic_words=pl.col("toxic").list.len().cast(pl.Float64),
+        toxic=pl.col("toxic").list.unique(maintain_order=True).list.join(", "),
     )
+    both = pl.col("prompt_units") + pl.col("answer_units")
+    return measured.with_columns(both.alias("units"), *measure_repetition(measured["answer"]))
 
 
 def judge(measured: pl.DataFrame, params: CleanParams) -> pl.DataFrame:

@@ -2,40 +2,125 @@
 
 import html
 import re
+from html.entities import entitydefs
 
+import polars as pl
+
+from tasks.cleaners.protected import CODE, outside
 from tasks.cleaners.special_tokens import SPECIAL
 
-LOOKS_HTML = r"</?[a-zA-Z][^<>]*>|&#?\w+;"
-_BREAKING = r"br|p|div|li|ul|ol|tr|table|tbody|thead|h[1-6]|hr|blockquote|center|section|article"
+LOOKS_HTML = (
+    r"(?i)</?(?:br|p|div|li|ul|ol|dl|dt|dd|tr|table|tbody|thead|h[1-6]|hr|blockquote|center|section|article|span|b|i|u"
+    r"|em|strong|a|font|td|th|img|small|big|s|strike|del|ins|mark|label|sup|sub)(?:\s[^<>]*)?/?>"
+    r"|&(?:[a-z][a-z0-9]{1,7}|#\d{2,7}|#x[0-9a-f]{2,6});|&nbsp"
+)
+_BREAKING = r"p|div|ul|ol|dl|dt|dd|tr|table|tbody|thead|h[1-6]|hr|blockquote|center|section|article"
 _INLINE = r"span|b|i|u|em|strong|a|font|td|th|img|small|big|s|strike|del|ins|mark|label"
 _REST = r"""(?:\s+[\w:-]+\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>]+))*\s*/?>"""  # attributes; `a <b and c> d` has none
 _NO_GENERIC = r"(?!(?<=[A-Za-z0-9_])(?-i:<[A-Z]>))"  # Optional<B> is a type
+_ITEM_TAG = re.compile(rf"(?<![ \t])[ \t]*<li{_REST}", re.I)
+_ITEM_END = re.compile(r"</li\s*>", re.I)
+_NEXT_CELL = re.compile(rf"</t[dh]\s*>\s*<t[dh]{_REST}", re.I)
 _BREAK_TAG = re.compile(rf"{_NO_GENERIC}</?(?:{_BREAKING}){_REST}", re.I)
 _INLINE_TAG = re.compile(rf"{_NO_GENERIC}</?(?:{_INLINE}){_REST}", re.I)
-_POWER, _INDEX = re.compile(r"<sup>(.*?)</sup>", re.I | re.S), re.compile(r"<sub>(.*?)</sub>", re.I | re.S)
-_SAFE_ENTITY = re.compile(r"&(?:nbsp|quot|apos|ldquo|rdquo|lsquo|rsquo|mdash|ndash|hellip|middot);", re.I)
-_ENTITY = re.compile(rf"{_SAFE_ENTITY.pattern}|&(?:amp|lt|gt|#\d{{2,6}}|#x[0-9a-f]{{2,5}});", re.I)
-# A row about markup, or with code, keeps its tags, also where they stand outside a fence.
-ABOUT_CODE = (
-    r"(?i)html|xml|svg|jsx|vue|react|css|javascript|<script|<!doctype|<\?|template|markup|tags?\b|标签|网页|代码|前端|粗体|字体|bold|italic"
-    r"|style=|class(?:name)?=|src=|href=|def |function|#include|public class|</[a-z]+>\s*</[a-z]+>\s*</"
+_POWER = re.compile(r"<sup>((?:(?!<sup>).)*?)</sup>", re.I | re.S)
+_INDEX = re.compile(r"<sub>((?:(?!<sub>).)*?)</sub>", re.I | re.S)
+_LINE_BREAK = re.compile(rf"<br{_REST}(?:[ \t]*\n)?", re.I)
+# Named entities and characters by number but for & < >, which may write markup that is meant to be seen.
+_SAFE_ENTITY = re.compile(
+    r"&(?!(?:amp|lt|gt);)[a-z][a-z0-9]{1,7};|&nbsp(?![a-z0-9=])"
+    r"|&#(?!0*(?:38|60|62);)\d{2,7};|&#x(?!0*(?:26|3c|3e);)[0-9a-f]{2,6};",
+    re.I,
 )
+_MARK_ENTITY = re.compile(r"&(?:amp|lt|gt|#0*(?:38|60|62)|#x0*(?:26|3c|3e));", re.I)
+# A tag whose attributes are those of a plain page; {name} in one is a template's or a component's.
+_PAGE_TAG = (
+    rf"(?i)</?(?:br|li|{_BREAKING}|{_INLINE}|sup|sub)\b"
+    r"""(?:\s+[\w:-]+\s*=\s*(?:"[^"<>{]*"|'[^'<>{]*'|[^\s"'<>{]+))*\s*/?>|https?://[^\s<>"'，。）]+"""
+)
+# A row about markup, or with code or the source of a page, keeps its tags, also where they stand outside a fence. So
+# does one that asks for marks in a text: <u> may be the answer. Machine translation writes tags such as <正文>. Looked
+# for beside the tags that would go (`beside_tags`): style= and href= in one of those tell nothing.
+ABOUT_CODE = (
+    r"(?i)html|xml|svg|jsx|vue|react|css|javascript|<!doctype|<\?|template|markup|tags?\b|\bweb\b|标签|网页|代码|前端"
+    r"|组件|模板|bold|italic|underlin|highlight|emphasi[sz]|粗体|字体|加粗|斜体|下划线|突出显示|高亮|标出"
+    r"|\bcode\b|\bprogramm|(?:following|this) program\b|编程|程序员|[以如]下程序|样式|排版|typograph|hyper-?link|超链接"
+    r"|(?:insert|add|插入|添加)[^.。\n]{0,20}(?:\blinks?\b|链接)|web ?pages?\b|\bweb ?site (?:design|layout)"
+    r"|style=|class(?:name)?=|src=|href=|def |function|#include|public class|=> ?[{(]|[{;]\s*\n\s*[})]"
+    r"|</[a-z]+>\s*</[a-z]+>\s*</|</?\p{Han}{1,6}>|<[a-z]+ ?\p{Han}"
+    r"|转义|\bescap\w* (?:a |an |the )?(?:char|quot|sequence|string|ampersand|double|single|special)"
+    r"|<(?:head|body|title|form|input|select|option|button|script|style|meta|link|textarea|nav|footer|header|canvas"
+    r"|iframe|main|pre|code)[\s>]"
+    r"|(?:\A|\n)\s*<img\s[^<>]*>\s*\z"  # a picture that is the answer, or what is asked about
+)
+
+LOOKS_ESCAPED = r"&(?:lt|gt|quot|#39|amp;&amp);"
+ABOUT_ESCAPES = r"(?i)实体|转义|\bentit(?:y|ies)\b|\bescap|encod|编码"
+_PLAIN_MARK = re.compile(r'[<>"]|&(?!(?:amp|lt|gt|quot|#39);)')
+_ESCAPE = re.compile(r"&(?:amp|lt|gt|quot|#39);")
+_CODE_LINE = re.compile(
+    r"#include|<!doctype|</\w+>\s*</?\w+"
+    r"|[;{}\]):：；）]\s*(?:\n|\Z)"
+    r"|=\s*[\"'\[\d]|\w\([^()\n]*[\"'\d\w]\)|[\w)\]] (?:[<>]=?|&&|[-=]>|<<|>>) [\w(\[!]|\w[<>]=?\d",
+    re.I,
+)
+
+
+def beside_tags(text: pl.Expr) -> pl.Expr:
+    """Each text without the tags that pages leave behind, and without URLs: what tells whether it is about markup.
+
+    A picture at the end of a text, on a line of its own, is no remnant and stays.
+    """
+    return text.str.replace_all(_PAGE_TAG, " ")
+
+
+def unescape_code(text: str) -> str:
+    """Code in which every < > & and double quote is written as an entity is written with the signs themselves."""
+    if _PLAIN_MARK.search(text):
+        return text
+    plain = _ESCAPE.sub(lambda entity: html.unescape(entity.group()), text)
+    return plain if _CODE_LINE.search(plain) else text
 
 
 def strip_html(text: str) -> str:
     """Take out tags that pages leave behind and decode entities; `x<sup>2</sup>` becomes x^2, never x2.
 
-    Where `&lt;b&gt;` or `&amp;lt;` writes markup that is meant to be seen, those entities stay.
+    Cells of a table are parted by |, items of a list begin with -. Where `&lt;b&gt;` or `&amp;lt;` writes markup that
+    is meant to be seen, those entities stay.
     """
+    return _strip(text)
+
+
+def _strip_part(text: str) -> str:
     text = _INDEX.sub(r"_\1", _POWER.sub(r"^\1", text))
-    text = _INLINE_TAG.sub("", _BREAK_TAG.sub("\n", text))
-    text = _SAFE_ENTITY.sub(_unescaped, text)
-    plain = _ENTITY.sub(_unescaped, text)
-    markup = (_BREAK_TAG, _INLINE_TAG, _POWER, _INDEX, _ENTITY, SPECIAL)
+    text = _ITEM_END.sub("", _ITEM_TAG.sub(_listed, _NEXT_CELL.sub(" | ", text)))
+    text = _BREAK_TAG.sub("\n", _LINE_BREAK.sub(_broken, text))
+    text = _SAFE_ENTITY.sub(_unescaped, _INLINE_TAG.sub("", text))
+    plain = _MARK_ENTITY.sub(_unescaped, text)
+    markup = (_LINE_BREAK, _BREAK_TAG, _ITEM_TAG, _INLINE_TAG, _POWER, _INDEX, _SAFE_ENTITY, _MARK_ENTITY, SPECIAL)
     return text if any(pattern.search(plain) for pattern in markup) else plain
 
 
+_strip = outside(CODE, _strip_part)
+
+
+def _listed(tag: re.Match[str]) -> str:
+    """The sign of a list's item, on a line of its own."""
+    return "- " if tag.string[tag.start() - 1 : tag.start()] == "\n" else "\n- "
+
+
+def _broken(tag: re.Match[str]) -> str:
+    """A line break; in a row of a Markdown table the tag itself, the only break that can stand there."""
+    text, here = tag.string, tag.start()
+    in_table = "|" in text[text.rfind("\n", 0, here) + 1 : here]
+    return tag.group() if in_table else "\n"
+
+
 def _unescaped(entity: re.Match[str]) -> str:
-    return html.unescape(entity.group()).replace("\xa0", " ")
-
-
+    """The character of an entity; what only looks like one stays."""
+    name = entity.group().strip("&;")
+    if not name.startswith("#") and name not in entitydefs:
+        name = name.lower()
+        if name not in entitydefs and name != "apos":
+            return entity.group()
+    return html.unescape(f"&{name};").replace("\xa0", " ")

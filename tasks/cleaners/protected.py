@@ -1,25 +1,44 @@
-"""What no text operation touches: code, URLs, math, tool calls."""
+"""What no repair of markup, tokens or spacing touches: code, math, tool calls, URLs."""
 
 import re
 from collections.abc import Callable
 
-PROTECTED = re.compile(
-    r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|``.+?``|`[^`\n]+`|<tool_call>.*?</tool_call>|https?://[^\s<>，。）】》\"']+"
-    r"|\$\$.+?\$\$|\\\[.+?\\\]|\\\(.+?\\\)",
-    re.DOTALL,
+# What opens twice is taken from its second opening on: so an opening that nothing closes is not looked at again.
+_CODE = r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|``.+?``|`[^`\n]+`|<tool_call>(?:(?!<tool_call>).)*?</tool_call>"
+_MATH = (
+    r"|\$\$.+?\$\$|\\\[(?:(?!\\\[).)+?\\\]|\\\((?:(?!\\\().)+?\\\)"
+    # $x$ is math by pandoc's rule: no blank inside the signs, no digit after them. With a sign of math or one letter
+    # in between it is no price: $5 and $10, US$3/US$4.
+    r"|\$(?<![\w$\\]\$)(?=[^\s$])(?:(?=[^$\n\\^_={}]*+[\\^_={}])[^$\n]++|[A-Za-z])(?<=\S)\$(?![\d$])"
 )
+CODE = re.compile(_CODE + _MATH, re.DOTALL)
+PROTECTED = re.compile(rf"{_CODE}|https?://(?:[^\s<>，。）】》\"'&]|&(?!(?:nbsp|quot|[lg]t|#\d+);))+{_MATH}", re.DOTALL)
 
 
-def outside_code(fix: Callable[[str], str]) -> Callable[[str], str]:
-    """`fix` for the parts of a text between what is protected."""
+def outside(protected: re.Pattern[str], fix: Callable[[str], str]) -> Callable[[str], str]:
+    """`fix` for the parts of a text between what is protected, until nothing changes: an edit may end a protection."""
 
-    def fixed(text: str) -> str:
+    def once(text: str) -> str:
         parts, end = [], 0
-        for match in PROTECTED.finditer(text):
+        for match in protected.finditer(text):
             parts += [fix(text[end : match.start()]), match.group()]
             end = match.end()
         return "".join([*parts, fix(text[end:])])
 
+    return settled(once)
+
+
+def settled(fix: Callable[[str], str]) -> Callable[[str], str]:
+    """`fix`, over and over until nothing changes."""
+
+    def fixed(text: str) -> str:
+        while (after := fix(text)) != text:
+            text = after
+        return text
+
     return fixed
 
 
+def outside_code(fix: Callable[[str], str]) -> Callable[[str], str]:
+    """`fix` outside all that is protected."""
+    return outside(PROTECTED, fix)

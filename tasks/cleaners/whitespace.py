@@ -4,13 +4,15 @@ import re
 
 from tasks.cleaners.protected import outside_code
 
-LOOKS_UNTIDY = r"\A\s|\s\z|[ \t\u3000]\n|\n{3,}|\r|\u00a0"
+LOOKS_UNTIDY = r"\A[\s\x1c-\x1f]|[\s\x1c-\x1f]\z|[ \t\u3000]\n|\n{3,}|\r|[\u00a0\u2000-\u200a\u202f\u205f]"
+_BLANK = re.compile(r"[\u00a0\u2000-\u200a\u202f\u205f]")  # no-break, thin and wide ones
+_TRAILING = re.compile(r"(?<![ \t\u3000])[ \t\u3000]+\n")
 
 
 def tidy_whitespace(text: str) -> str:
-    """Plain line ends, no trailing blanks, at most one empty line in a row. Indentation stays."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\xa0", " ")
-    return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t\u3000]+\n", "\n", text))
+    """Plain line ends and blanks, none of them trailing, at most one empty line in a row. Indentation stays."""
+    text = _BLANK.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return re.sub(r"\n{3,}", "\n\n", _TRAILING.sub("\n", text))
 
 
 def trim(text: str) -> str:

@@ -5,7 +5,7 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
@@ -89,6 +89,7 @@ class IngestParams(ExampleStep):
 
 
 Action = Literal["drop", "flag", "off"]
+PiiKind = Literal["email", "phone", "id_card", "bank_card", "ip", "key"]
 
 
 class CleanParams(ExampleStep):
@@ -104,11 +105,13 @@ class CleanParams(ExampleStep):
     half_width: bool = Field(False, description="write full-width letters and digits in half width")
     simplified: bool = Field(False, description="write Traditional Chinese in Simplified characters (OpenCC)")
     whitespace: bool = Field(True, description="trim lines and ends, at most two line breaks in a row, outside code")
-    pii: bool = Field(True, description="put typed placeholders for personal data and secrets")
+    pii: list[PiiKind] = Field(
+        default_factory=lambda: list(get_args(PiiKind)), description="what becomes a typed placeholder; [] is nothing"
+    )
     redaction_salt: str = Field("instructflow", description="salt of hashes of redacted values, for joining, no secret")
     min_answer_units: int = Field(1, ge=1, description="shortest answer kept, in units")
     echo: Action = Field("drop", description="an answer that says its prompt again")
-    max_echo_ratio: Ratio = Field(0.9, description="largest share of an answer that is its prompt over again")
+    max_echo_ratio: Ratio = Field(0.98, description="largest share of an answer that is its prompt over again")
     refusal: Action = Field("drop", description="an answer that refuses")
     identity: Action = Field("drop", description="an answer that claims to be another model or of another maker")
     knowledge_cutoff: Action = Field("drop", description="an answer that tells the date of its training data")
@@ -121,12 +124,18 @@ class CleanParams(ExampleStep):
     max_units: int = Field(20_000, ge=1, description="longest conversation, in units")
     tokenizer: str | None = Field(None, description="a tokenizer.json that counts tokens; null counts none")
     max_tokens: int | None = Field(None, ge=1, description="longest conversation, in tokens of the tokenizer")
-    source_language: Action = Field("drop", description="a row in another language than its source states")
+    source_language: Action = Field("flag", description="a row in another language than its source states")
     answer_language: Action = Field("flag", description="an answer in another language than asked in, and asked for")
     template_unfilled: Action = Field("flag", description="a placeholder such as {{name}} that nobody filled")
     toxic: Action = Field("flag", description="toxic words")
     max_toxic_words: int = Field(0, ge=0, description="most toxic words in a conversation")
     toxic_words: str | None = Field(None, description="a YAML file of toxic words; null takes the shipped list")
+
+    @model_validator(mode="after")
+    def _values_are_plain(self) -> "CleanParams":
+        if wrong := [value for value in self.template_values.values() if "{{" in value or "}}" in value]:
+            raise ValueError(f"template_values: {wrong[0]!r} is a placeholder; expected a text without {{{{ and }}}}")
+        return self
 
     @model_validator(mode="after")
     def _tokens_are_counted(self) -> "CleanParams":

@@ -9,8 +9,12 @@ import polars as pl
 
 HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\x{20000}-\x{323af}"  # as polars' (Rust) regex spells it
 _HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"  # as Python's re spells it
-# Control, zero-width and bidi characters. Zero-width joiners stay: emoji and some scripts are made with them.
-CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u00ad\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069]"
+# Control, zero-width and bidi characters, annotation and object marks, private use: none of them says anything. Joiners
+# and other marks with which emoji and some scripts are made are not among them. For polars and Python alike.
+CONTROL = (
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u200b\u2028-\u202e\u2060-\u2064\u2066-\u206f"
+    r"\ue000-\uf8ff\ufeff\ufff9-\ufffc]"
+)
 UNIT = re.compile(rf"[{_HAN}]|[^\s{_HAN}]+")
 CODE_BLOCK = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)", re.DOTALL)
 
@@ -35,6 +39,9 @@ _TOKEN = "|".join(
         r"!=|[+*/%^=<>|&#@$~\\\-\[\](){}]|\p{Sm}|\p{Sc}|\p{So}",  # signs that carry meaning
     )
 )
+_NO_TOKEN = (
+    rf"\A[^{TURN}\p{{Han}}\p{{L}}\p{{M}}\p{{N}}\p{{Sm}}\p{{Sc}}\p{{So}}+*/%^=<>|&#@$~\\\-\[\](){{}}]*\z"  # a whole text
+)
 _HALF_WIDTH = {chr(full): chr(full - 0xFEE0) for full in range(0xFF01, 0xFF5F)} | {"\u3000": " "}
 
 
@@ -44,9 +51,8 @@ def tokens(text: pl.Expr) -> pl.Expr:
     Case, width, spacing and the punctuation of prose are left out, so two texts are "normalised equal" when their
     tokens are equal. A text with no token at all (punctuation alone) is one token: itself.
     """
-    folded = text.str.replace_many(_HALF_WIDTH).str.to_lowercase()
-    found = folded.str.extract_all(f"(?:{_TOKEN})")
-    return pl.when(found.list.len() > 0).then(found).otherwise(pl.concat_list(folded.str.strip_chars()))
+    folded = text.str.replace_many(_HALF_WIDTH).str.to_lowercase().str.strip_chars()
+    return folded.str.extract_all(f"{_TOKEN}|{_NO_TOKEN}")
 
 
 def ngrams(tokens: pl.Expr, n: int) -> pl.Expr:

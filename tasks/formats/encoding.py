@@ -1,10 +1,11 @@
-"""Any text encoding of Chinese and English files as UTF-8.
+"""Any text encoding and line end of Chinese and English files as UTF-8 with \n or \r\n.
 
 UTF-8 and UTF-16 are told by mark or pattern. Otherwise GB18030 or Big5, whichever reads the head as text of common
 characters; a file that none of them reads is UTF-8 with damage, and each damaged record a reject.
 """
 
 import codecs
+import re
 from collections.abc import Iterator
 
 MARKS = (
@@ -22,7 +23,7 @@ COMMON = frozenset(
 )
 MIN_COMMON_RATIO = 0.15  # of the Han characters in the head; real text has over 0.3, a wrong table under 0.05
 MAX_DAMAGE_RATIO = 0.1  # of what is not ASCII; UTF-8 with a few broken bytes is still UTF-8
-
+_LONE_CR = re.compile(rb"\r(?!\n)")
 
 INVALID = "instructflow.invalid"
 
@@ -71,6 +72,22 @@ def _without_mark(chunks: Iterator[bytes]) -> Iterator[bytes]:
         yield first.removeprefix(codecs.BOM_UTF8)
         break
     yield from chunks
+
+
+def is_old_mac(head: bytes) -> bool:
+    """Whether the lines of a text that begins with `head` end with \\r alone, as on Macintosh before 2001."""
+    return b"\r" in head and b"\n" not in head
+
+
+def unix_lines(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same text with \\n for every \\r that stands alone: each byte keeps its place."""
+    held = b""
+    for chunk in chunks:
+        chunk, held = held + chunk, b""
+        if chunk.endswith(b"\r"):  # \n may follow in the next chunk
+            chunk, held = chunk[:-1], b"\r"
+        yield _LONE_CR.sub(b"\n", chunk)
+    yield held.replace(b"\r", b"\n")
 
 
 def _common_ratio(head: bytes, encoding: str) -> float:

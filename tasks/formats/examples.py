@@ -2,24 +2,47 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import polars as pl
 
-from tasks.core.ledger import event
+from tasks.core.ledger import LEDGER, event
 from tasks.core.params import INSTRUCTION_TYPES, Source
-from tasks.core.schema import EXAMPLE, canonical, source_id
+from tasks.core.schema import EXAMPLE, canonical, source_id, stable_hash
 from tasks.formats.conversation import Conversation, RecordError, tidy
+from tasks.formats.occurrences import Occurrences
 from tasks.formats.read import Record, Reject, rejected
 from tasks.formats.rows import Row
 
 GROUP = "_group"  # rows with an equal one are a family
 WITH_GROUP = pl.Schema([*EXAMPLE.items(), (GROUP, pl.String())])
-ROWS_PER_FRAME = 10_000  # rows held as Python objects at a time
+REJECTS = pl.Schema(
+    {
+        "file": pl.String,
+        "row": pl.String,
+        "byte_offset": pl.Int64,
+        "error": pl.String,
+        "detail": pl.String,
+        "raw": pl.Binary,
+    }
+)
+MOST_RECORDS, MOST_CHARS = 10_000, 1 << 24  # held as Python objects at a time; of their texts
+FIRST_REJECTS = 20  # that are kept to be shown
 SURE, STATED = 1.0, 0.9  # confidence of a type that a person gave, and of one that a source states
 Made = tuple[dict[str, Any], list[str], tuple[str, str]]  # an example, how its turns were moved, roles before, after
-Put = Callable[[pl.DataFrame], None]
+
+
+class Batch(NamedTuple):
+    """Some records in their order: their examples (with GROUP), their ledger, and those that are rejects."""
+
+    examples: pl.DataFrame
+    ledger: pl.DataFrame
+    rejects: pl.DataFrame
+    n_chars: int  # of texts
+
+
+Put = Callable[[Batch], None]
 
 
 @dataclass
@@ -27,44 +50,58 @@ class Reading:
     """What became of the records of one source."""
 
     n_records: int = 0
-    n_examples: int = 0
-    rejects: list[Reject] = field(default_factory=list)
-    events: list[dict[str, Any]] = field(default_factory=list)
-    n_before: Counter[str] = field(default_factory=Counter)  # equal rows so far, by the id of the first
+    n_rejects: Counter[str] = field(default_factory=Counter)  # by reason
+    rejects: list[Reject] = field(default_factory=list)  # the first ones
+    seen: Occurrences = field(default_factory=Occurrences)
 
     def rejects_by_reason(self) -> dict[str, int]:
         """How many records are rejects, by reason."""
-        return dict(sorted(Counter(reject.error for reject in self.rejects).items()))
+        return dict(sorted(self.n_rejects.items()))
 
 
 def read_examples_of(stream: Iterator[Row | Reject], name: str, source: Source, put: Put) -> Reading:
-    """Make Examples of every row of the source `name`; `put` takes them as frames with the schema WITH_GROUP."""
+    """Make Examples of every row of the source `name`; `put` takes them batch by batch."""
     reading = Reading()
-    held: list[dict[str, Any]] = []
+    held, rejects, n_chars = list[list[Made]](), list[Reject](), 0
     for row in stream:
-        reading.n_records += 1
         made = row if isinstance(row, Reject) else _examples_of(row, name, source)
+        reading.n_records += 1
         if isinstance(made, Reject):
-            reading.rejects.append(made)
-            continue
-        for example, changes, roles in made:
-            held.append(_with_id(example, reading, name))
-            reading.events += [_moved(example["id"], change, roles) for change in changes]
-        if len(held) >= ROWS_PER_FRAME:
-            put(pl.DataFrame(held, schema=WITH_GROUP))
-            held = []
-    if held:
-        put(pl.DataFrame(held, schema=WITH_GROUP))
+            reading.n_rejects[made.error] += 1
+            if len(reading.rejects) < FIRST_REJECTS:
+                reading.rejects.append(replace(made, raw=b""))
+            rejects.append(made)
+            n_chars += len(made.raw)
+        else:
+            held.append(made)
+            n_chars += sum(len(m["content"]) for example, _, _ in made for m in example["messages"])
+            n_chars += sum(len(example["meta"]) for example, _, _ in made)
+        if len(held) + len(rejects) >= MOST_RECORDS or n_chars >= MOST_CHARS:
+            put(_batch(held, rejects, n_chars, name, reading.seen))
+            held, rejects, n_chars = [], [], 0
+    put(_batch(held, rejects, n_chars, name, reading.seen))
     return reading
 
 
-def _with_id(example: dict[str, Any], reading: Reading, name: str) -> dict[str, Any]:
-    first = source_id(name, example["messages"], example["tools"], 0)
-    n_before = reading.n_before[first]
-    reading.n_before[first] += 1
-    reading.n_examples += 1
-    example["id"] = source_id(name, example["messages"], example["tools"], n_before) if n_before else first
-    return example
+def _batch(held: list[list[Made]], rejects: list[Reject], n_chars: int, name: str, seen: Occurrences) -> Batch:
+    examples = [example for made in held for example, _, _ in made]
+    for example in examples:
+        example["id"] = source_id(name, example["messages"], example["tools"], 0)
+    for example, n_before in zip(examples, seen.before([example["id"] for example in examples]), strict=True):
+        if n_before:
+            example["id"] = source_id(name, example["messages"], example["tools"], n_before)
+    events = []
+    for made in held:
+        family = min(example["id"] for example, _, _ in made)  # the rows of one record are one
+        for example, changes, roles in made:
+            example["family"] = family if example[GROUP] is None else example["id"]
+            events += [_moved(example["id"], change, roles) for change in changes]
+    return Batch(
+        pl.DataFrame(examples, schema=WITH_GROUP),
+        pl.DataFrame(events, schema=LEDGER),
+        pl.DataFrame([{name: getattr(reject, name) for name in REJECTS} for reject in rejects], schema=REJECTS),
+        n_chars,
+    )
 
 
 def _moved(id: str, change: str, roles: tuple[str, str]) -> dict[str, Any]:
@@ -109,14 +146,13 @@ def _example(conversation: Conversation, record: Record, name: str, source: Sour
 
 
 def _group_of(row: Row, source: Source) -> str | None:
-    """What the rows of a family share: the value under `family_key`, else the record that several rows came from."""
-    if source.family_key is not None:
-        column = source.columns.get(source.family_key, source.family_key)
-        names = list(row.record.fields)
-        value = row.record.fields.get(names[column] if isinstance(column, int) and column < len(names) else str(column))
-        if value not in (None, ""):
-            return f"key {canonical(value)}"
-    return f"row {row.record.row}" if len(row.conversations) > 1 else None
+    """The value under `family_key` in short, which the rows of a family share."""
+    if source.family_key is None:
+        return None
+    column = source.columns.get(source.family_key, source.family_key)
+    names = list(row.record.fields)
+    value = row.record.fields.get(names[column] if isinstance(column, int) and column < len(names) else str(column))
+    return None if value in (None, "") else stable_hash(value)
 
 
 def _roles(conversation: Conversation) -> str:

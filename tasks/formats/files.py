@@ -3,38 +3,21 @@
 Compression and tar are told by their first bytes, never by the name, and may be nested three deep.
 """
 
-import bz2
 import importlib.util
-import lzma
 import os
-import tarfile
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from itertools import chain
 from pathlib import Path
-from typing import Any
-
-import zstandard
 
 from tasks.core.errors import ParamsError, SourceError
 from tasks.core.params import Source
+from tasks.formats.packed import CHUNK_BYTES, DECOMPRESSORS, decompressed, members, raising
+from tasks.formats.packed import Damaged as Damaged  # most modules that read files meet it
 
 HEAD_BYTES = 1 << 18  # seen before it is decided what a file is
-CHUNK_BYTES = 1 << 16  # small, so that a decompression bomb gives at most some 60 MB at a time
 MAX_NESTING = 3
-DECOMPRESSORS: tuple[tuple[bytes, Callable[[], Any]], ...] = (
-    (b"\x1f\x8b\x08", lambda: zlib.decompressobj(wbits=31)),
-    (b"\x28\xb5\x2f\xfd", lambda: zstandard.ZstdDecompressor().decompressobj()),
-    (b"BZh", bz2.BZ2Decompressor),
-    (b"\xfd7zXZ\x00", lzma.LZMADecompressor),
-)
-DAMAGE = (zlib.error, zstandard.ZstdError, lzma.LZMAError, tarfile.TarError, EOFError)
-
-
-class Damaged(Exception):
-    """A file whose compression or packing ends too early or is broken; what came before it is good."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +39,8 @@ def inputs(path: Path, source: Source) -> Iterator[Input]:
         raise SourceError(f"{root}: cannot be read: {error.strerror}") from None
     if not is_there:
         raise ParamsError(f"{root}: no such file or folder; expected the source's data")
+    if not (root.is_file() or root.is_dir()):  # a pipe: it cannot be read twice
+        raise SourceError(f"{root}: neither a file nor a folder")
     for file in _files(root, source):
         name = file.relative_to(root).as_posix() if root.is_dir() else file.name
         yield from _opened(_as_text(name), _bytes_of(file), file, source.include, MAX_NESTING)
@@ -129,7 +114,7 @@ def _opened(name: str, chunks: Iterator[bytes], path: Path | None, include: str,
     head, chunks = _peek(chunks)
     for magic, new in DECOMPRESSORS:
         if head.startswith(magic) and nesting:
-            yield from _opened(name, _decompressed(chunks, new), None, include, nesting - 1)
+            yield from _opened(name, decompressed(chunks, new), None, include, nesting - 1)
             return
     if head[257:262] == b"ustar" and nesting:
         yield from _members(name, chunks, include, nesting - 1)
@@ -145,78 +130,15 @@ def _peek(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
     except StopIteration:
         pass
     except Damaged as error:
-        chunks = _raising(error)
+        chunks = raising(error)
     return b"".join(held)[:HEAD_BYTES], chain(held, chunks)
-
-
-def _raising(error: Damaged) -> Iterator[bytes]:
-    raise error
-    yield b""
-
-
-def _decompressed(chunks: Iterator[bytes], new: Callable[[], Any]) -> Iterator[bytes]:
-    stream, has_begun = new(), False
-    try:
-        for chunk in chunks:
-            while chunk:
-                if stream.eof:  # another compressed stream follows in the same file
-                    if not chunk.strip(b"\0"):
-                        break
-                    stream = new()
-                data, has_begun = stream.decompress(chunk), True
-                chunk = stream.unused_data if stream.eof else b""
-                if data:
-                    yield data
-    except (*DAMAGE, OSError) as error:
-        raise Damaged(f"damaged compression: {error}") from None
-    if has_begun and not stream.eof:
-        raise Damaged("the compressed data ends too early")
-
-
-class _Stream:
-    """Just enough of a file for tarfile to read from."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self.chunks, self.held = chunks, b""
-
-    def read(self, size: int) -> bytes:
-        while len(self.held) < size and (chunk := next(self.chunks, b"")):
-            self.held += chunk
-        data, self.held = self.held[:size], self.held[size:]
-        return data
-
-
-class _Member(tarfile.TarInfo):
-    """A member of a tar; by itself tarfile takes a broken header that is not the first for the end of the archive."""
-
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_Member":
-        """Read a header; raises ReadError for one that is neither whole nor the empty one at the end."""
-        try:
-            return super().frombuf(buf, encoding, errors)
-        except tarfile.HeaderError as error:
-            if bytes(buf).strip(b"\0"):
-                raise tarfile.ReadError(str(error)) from None
-            raise
 
 
 def _members(name: str, chunks: Iterator[bytes], include: str, nesting: int) -> Iterator[Input]:
     try:
-        with tarfile.open(fileobj=_Stream(chunks), mode="r|", tarinfo=_Member) as archive:  # type: ignore[call-overload]
-            for member in archive:
-                file = archive.extractfile(member) if member.isfile() else None
-                if file is not None and _is_wanted(member.name.removeprefix("./"), include):
-                    read = file.read
-                    content = _guarded(iter(lambda read=read: read(CHUNK_BYTES), b""))  # type: ignore[misc]
-                    inside = _as_text(member.name.removeprefix("./"))
-                    yield from _opened(f"{name}/{inside}", content, None, include, nesting)
-    except (tarfile.TarError, Damaged) as error:
-        damage = _raising(Damaged(f"damaged tar: {error}"))
-        yield Input(name, b"", damage, None)
-
-
-def _guarded(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    try:
-        yield from chunks
-    except tarfile.TarError as error:
-        raise Damaged(f"damaged tar: {error}") from None
+        for member, content in members(chunks):
+            inside = member.removeprefix("./")
+            if _is_wanted(inside, include):
+                yield from _opened(f"{name}/{_as_text(inside)}", content, None, include, nesting)
+    except Damaged as error:
+        yield Input(name, b"", raising(error), None)

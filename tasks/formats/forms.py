@@ -30,7 +30,7 @@ from tasks.formats import (
     turns,
     xtuner,
 )
-from tasks.formats.conversation import ANSWER_FIELDS, Conversation, Form, RecordError
+from tasks.formats.conversation import ANSWER_FIELDS, LABEL_FIELDS, Conversation, Form, RecordError
 
 CONTAINERS = ("auto", "csv", "tsv", "parquet", "huggingface")  # formats that say nothing of the fields
 FIRST_RECORDS = 100  # that decide
@@ -47,6 +47,12 @@ FORMS: dict[str, Form] = {
 NAMES = {
     *ANSWER_FIELDS, "instruction", "input", "prompt", "query", "question", "text", "messages", "conversations",
     "system", "history", "tools", "chosen", "rejected",
+}  # fmt: skip
+# What a source's `columns` may name: all that a format reads.
+FIELDS = NAMES | {
+    *LABEL_FIELDS, "context", "conversation", "dialogue", "dialog", "content", "turns", "reference", "choices",
+    "instances", "user", "assistant", "categories", "canonical_solution", "entities", "cats", "spans", "accept",
+    "annotations", "classifications", "instruction_type", "Question", "Answer", "A", "B", "C", "D", "E",
 }  # fmt: skip
 
 
@@ -116,11 +122,16 @@ class Plan:
 def plan_of(first: list[dict[str, Any]], source: Source, name: str) -> Plan:
     """The plan for a source that begins with the records `first`.
 
-    Raises ParamsError for a column or template name that no record has, or a format that none of them is in, and
-    SourceError when no format recognises them.
+    Raises ParamsError for a column or template name that no record has, a name of `columns` that nothing reads, or a
+    format that none of them is in, and SourceError when no format recognises them.
     """
     names = list(dict.fromkeys(n for record in first for n in record))
     used = _PLACE.findall(source.template or "")
+    if unread := sorted(set(source.columns) - FIELDS - {*used, source.family_key}):
+        raise ParamsError(
+            f"sources.{name}: columns: {unread[0]!r} is no field that a format reads, nor one of the template or the "
+            f"family_key; expected some of {sorted(FIELDS)}"
+        )
     for column in [*source.columns.values(), *(n for n in used if n not in source.columns)]:
         if not any(_actual(record, column) is not None for record in first):
             raise ParamsError(f"sources.{name}: no column {column!r}; the file has {names}")

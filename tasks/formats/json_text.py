@@ -32,20 +32,24 @@ class Piece(NamedTuple):
 
 def lines(chunks: Iterator[bytes], max_bytes: int) -> Iterator[Piece]:
     """The lines that are not blank."""
-    tail, place, offset, n_long, damage = b"", 0, 0, 0, ""
+    held, n_held = list[bytes](), 0  # of the line that goes on in the next chunk; of one that is too long its beginning
+    place, offset, damage, room = 0, 0, "", max(max_bytes, RAW_BYTES)
     for chunk, damage in _until_damage(chunks):  # noqa: B007  the last one says whether the file was whole
-        *whole, tail = (tail + chunk).split(b"\n")
-        for line in whole:
-            place += 1
-            piece = _line(place, offset, line, n_long + len(line), max_bytes)
-            if piece:
+        end, *others = chunk.split(b"\n")
+        for line in others:
+            place, n_held = place + 1, n_held + len(end)
+            if piece := _line(place, offset, b"".join([*held, end]), n_held, max_bytes):
                 yield piece
-            offset, n_long = offset + n_long + len(line) + 1, 0
-        if n_long + len(tail) > max_bytes:  # forget its middle, so that memory stays flat
-            n_long, tail = n_long + len(tail) - RAW_BYTES, tail[:RAW_BYTES]
+            held, offset, n_held, end = [], offset + n_held + 1, 0, line
+        if n_held <= room:
+            held.append(end)
+        n_held += len(end)
+        if n_held > room:  # too long: the rest of it is counted only, so that memory stays flat
+            held = [b"".join(held)[:RAW_BYTES]]
+    tail = b"".join(held)
     if tail.strip() and damage:
-        yield Piece(place + 1, offset, tail, "cut_off", damage)
-    elif piece := _line(place + 1, offset, tail, n_long + len(tail), max_bytes):
+        yield Piece(place + 1, offset, tail[:RAW_BYTES] if n_held > max_bytes else tail, "cut_off", damage)
+    elif piece := _line(place + 1, offset, tail, n_held, max_bytes):
         yield piece
     elif damage:
         yield Piece(place + 1, offset, b"", "cut_off", damage)
@@ -70,7 +74,8 @@ def _until_damage(chunks: Iterator[bytes]) -> Iterator[tuple[bytes, str]]:
 class Splitter:
     """Split JSON at nesting `depth`.
 
-    0 gives values one after another, 1 the elements or members of what is outermost, 2 the objects in the lists in it.
+    0 gives values one after another, 1 the elements or members of what is outermost, 2 the objects in the lists in it,
+    and whatever follows an object in its list.
     Every byte is looked at once; a record over `max_bytes` is cut to its first RAW_BYTES.
     """
 
@@ -81,6 +86,7 @@ class Splitter:
         self.in_string = self.is_escaped = False
         self.held: bytearray | None = None  # the open record
         self.n_held, self.begin, self.is_wanted = 0, 0, True
+        self.has_objects = False  # whether an object stood before in the list at hand
 
     def split(self, chunks: Iterator[bytes]) -> Iterator[Piece]:
         """The records; a file that ends before its outermost bracket closes has a last one cut off."""
@@ -124,7 +130,7 @@ class Splitter:
             return len(chunk)
         position, byte = begins.start(), begins[0]
         if self.level < self.depth and byte in b"[{":
-            self.level, self.container = self.level + 1, byte
+            self.level, self.container, self.has_objects = self.level + 1, byte, False
             return position + 1
         if 0 < self.level <= self.depth and byte in b"]}":
             self.level -= 1
@@ -134,7 +140,8 @@ class Splitter:
             token = None if self.in_string else _TOKEN.search(chunk, position)
             return position + 1 if self.in_string else token.start() if token else len(chunk)
         self.held, self.n_held, self.begin = bytearray(), 0, self.offset + position
-        self.is_wanted = self.depth < 2 or (self.container == b"[" and byte == b"{")
+        self.has_objects |= byte == b"{"
+        self.is_wanted = self.depth < 2 or (self.container == b"[" and self.has_objects)
         return position
 
     def _step(self, token: bytes) -> tuple[bool, bool]:
@@ -144,7 +151,7 @@ class Splitter:
         elif token in b"[{":
             self.level += 1
             if self.level <= self.depth:  # what stands before the outermost bracket is a record that will not parse
-                self.container = token
+                self.container, self.has_objects = token, False
                 return True, False
         elif token in b"]}":
             self.level = max(self.level - 1, 0)

@@ -4,21 +4,24 @@ No row is lost: whatever cannot be read is a Reject with its file, place, byte o
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from tasks.core.errors import SourceError
 from tasks.core.params import Source
 from tasks.formats import forms, tables, yaml_text
 from tasks.formats.arrow import as_json, rows_of
 from tasks.formats.conversation import RecordError
-from tasks.formats.encoding import as_utf8, encoding_of
-from tasks.formats.files import Damaged, Input, inputs
+from tasks.formats.encoding import as_utf8, encoding_of, is_old_mac, unix_lines
+from tasks.formats.files import HEAD_BYTES, Damaged, Input, inputs
 from tasks.formats.json_text import RAW_BYTES, Piece, Splitter, lines, parse
 from tasks.formats.sniff import kind_of
 
 MAX_RECORD_BYTES = 16_777_216
+MAX_YAML_DEPTH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,37 +73,65 @@ def records(
 
     Raises ParamsError or SourceError when a file is not there, cannot be read or is of no known kind.
     """
-    seen = seen or Seen()
     for file in inputs(path, source):
-        if not file.head.strip() and not _is_damaged(file):
-            continue
-        encoding = encoding_of(file.head)
-        head = b"".join(as_utf8(iter([file.head]), encoding))
-        kind = kind_of(file, head, source, forms.is_row)
-        seen.kinds[file.name] = kind
-        if kind in ("parquet", "arrow"):
-            yield from _columnar(file)
-            continue
-        seen.encodings[file.name] = encoding
-        text = as_utf8(file.chunks, encoding)
-        if kind in ("csv", "tsv"):
-            yield from _table(file, text, head, kind, source, max_record_bytes)
-        elif kind == "yaml":
-            yield from _yaml(file, text, max_record_bytes)
-        else:
-            yield from _pieces(file, text, kind, max_record_bytes)
+        try:
+            yield from _of_file(file, source, max_record_bytes, seen or Seen())
+        except Damaged as error:
+            yield _cut_off(file, str(error))
+        except SourceError:
+            if not (damage := _damage_of(file)):
+                raise
+            yield _cut_off(file, damage)  # too little of it is left to know what it is
 
 
-def _is_damaged(file: Input) -> bool:
+def _of_file(file: Input, source: Source, max_bytes: int, seen: Seen) -> Iterator[Record | Reject]:
+    if not file.head.strip():
+        if any(chunk.strip() for chunk in file.chunks):
+            raise SourceError(f"{file.name}: its first {HEAD_BYTES} bytes are blank; expected records")
+        return
+    encoding = encoding_of(file.head)
+    head = b"".join(as_utf8(iter([file.head]), encoding))
+    if has_old_lines := is_old_mac(head):
+        head = b"".join(unix_lines(iter([head])))
+    kind = kind_of(file, head, source, forms.is_row)
+    seen.kinds[file.name] = kind
+    if kind in ("parquet", "arrow"):
+        yield from _columnar(file if file.path else replace(file, chunks=iter([b"".join(file.chunks)])))
+        return
+    seen.encodings[file.name] = encoding
+    text = as_utf8(file.chunks, encoding)
+    text = unix_lines(text) if has_old_lines else text
+    if kind in ("csv", "tsv"):
+        yield from _table(file, text, head, kind, source, max_bytes)
+    elif kind == "yaml":
+        yield from _yaml(file, text, max_bytes)
+    else:
+        yield from _pieces(file, text, kind, max_bytes)
+
+
+def _damage_of(file: Input) -> str:
+    """What is wrong with the rest of the file, if anything."""
     try:
-        return any(chunk.strip() for chunk in file.chunks) and False
+        for _ in file.chunks:
+            pass
     except Damaged as error:
-        raise SourceError(f"{file.name}: {error}; nothing of it can be read") from None
+        return str(error)
+    return ""
+
+
+def _cut_off(file: Input, damage: str) -> Reject:
+    return Reject(
+        file.name, f"{file.name}#0", None, "cut_off", f"{damage}; the rest cannot be read", file.head[:RAW_BYTES]
+    )
 
 
 def _columnar(file: Input) -> Iterator[Record]:
-    for place, row in enumerate(rows_of(file)):
-        yield Record(file.name, place, None, row, None)
+    try:
+        yield from (Record(file.name, place, None, row, None) for place, row in enumerate(rows_of(file)))
+    except SourceError as error:  # Parquet's own words may be several lines
+        raise SourceError(" ".join(str(error).split())) from None
+    except (ValueError, OverflowError) as error:  # text that is no UTF-8, a time beyond all calendars
+        raise SourceError(f"{file.name}: damaged Parquet or Arrow file: {error}") from None
 
 
 def _table(
@@ -127,8 +158,9 @@ def _yaml(file: Input, text: Iterator[bytes], max_bytes: int) -> Iterator[Record
             raw += chunk
             if len(raw) > max_bytes:
                 raise RecordError("too_long", f"a YAML file of more than {max_bytes} bytes")
-        source_lines = raw.decode("utf-8").splitlines(keepends=True)
-        for line, fields in yaml_text.conversations("".join(source_lines)):
+        text_of_file = raw.decode("utf-8")
+        _check_nesting(text_of_file)
+        for line, fields in yaml_text.conversations(text_of_file):
             yield Record(file.name, line, None, fields, None)
     except RecordError as error:
         yield Reject(file.name, f"{file.name}#1", 0, error.reason, str(error), raw[:RAW_BYTES])
@@ -136,6 +168,18 @@ def _yaml(file: Input, text: Iterator[bytes], max_bytes: int) -> Iterator[Record
         yield Reject(file.name, f"{file.name}#1", error.start, "bad_encoding", str(error), raw[:RAW_BYTES])
     except Damaged as error:
         yield Reject(file.name, f"{file.name}#1", 0, "cut_off", str(error), raw[:RAW_BYTES])
+
+
+def _check_nesting(text: str) -> None:
+    """Raise RecordError `too_deep` for YAML that would take the parser, which is written in C, beyond its stack."""
+    depth = 0
+    try:
+        for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_YAML_DEPTH:
+                raise RecordError("too_deep", f"nested more than {MAX_YAML_DEPTH} deep")
+    except yaml.YAMLError:
+        return  # which is told when it is read
 
 
 def _pieces(file: Input, text: Iterator[bytes], kind: str, max_bytes: int) -> Iterator[Record | Reject]:

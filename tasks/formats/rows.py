@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ from tasks.formats.conversation import Conversation, RecordError
 from tasks.formats.forms import FIRST_RECORDS, Plan, plan_of
 from tasks.formats.read import MAX_RECORD_BYTES, Record, Reject, Seen, records, rejected
 
+FIRST_BYTES = 1 << 26  # of the records that decide how a source is read
 log = logging.getLogger(__name__)
 
 
@@ -29,24 +29,28 @@ def rows(
 
     Raises SourceError when there is no record at all, or none that can be read.
     """
-    stream = records(path, source, max_record_bytes, seen)
-    first: list[Record | Reject] = []
-    n_records = 0
-    for item in stream:
-        first.append(item)
-        n_records += isinstance(item, Record)
-        if n_records == FIRST_RECORDS:
+    first: list[Record] = []
+    reject, n_rejects, n_bytes = None, 0, 0
+    for item in records(path, source, max_record_bytes, seen):
+        if isinstance(item, Record):
+            first.append(item)
+            n_bytes += len(item.raw or b"")
+        else:
+            reject, n_rejects = reject or item, n_rejects + 1
+        if len(first) == FIRST_RECORDS or n_bytes > FIRST_BYTES:
             break
-    if not first:
+    if not first and reject is None:
         raise SourceError(f"sources.{name}: {path.name} is empty; expected at least one record")
-    if not n_records:
-        reject = next(item for item in first if isinstance(item, Reject))
+    if not first and reject is not None:
+        if n_rejects == 1 and reject.byte_offset is None:
+            raise SourceError(f"{reject.file}: {reject.detail}")
         raise SourceError(
-            f"sources.{name}: none of {len(first)} records can be read; the first, {reject.row}: "
+            f"sources.{name}: none of {n_rejects} records can be read; the first, {reject.row}: "
             f"{reject.error}: {reject.detail}"
         )
-    plan = plan_of([item.fields for item in first if isinstance(item, Record)], source, name)
-    return plan, (_row(item, plan) for item in chain(first, stream))
+    plan = plan_of([record.fields for record in first], source, name)
+    # Read anew rather than held: before the first records there may be any number of rejects.
+    return plan, (_row(item, plan) for item in records(path, source, max_record_bytes, seen))
 
 
 def _row(item: Record | Reject, plan: Plan) -> Row | Reject:
@@ -68,10 +72,10 @@ def benchmark_items(path: Path, source: Source, name: str = "benchmark") -> list
     The prompt is all system, user and tool turns, one a line; the answer all assistant turns.
     """
     _, found = rows(path, source, name)
-    items, rejects = [], list[Reject]()
+    items, n_rejects, first = [], 0, None
     for row in found:
         if isinstance(row, Reject):
-            rejects.append(row)
+            first, n_rejects = first or row, n_rejects + 1
             continue
         for conversation in row.conversations:
             texts: dict[bool, list[str]] = {True: [], False: []}
@@ -80,9 +84,8 @@ def benchmark_items(path: Path, source: Source, name: str = "benchmark") -> list
             prompt, answer = "\n".join(texts[False]), "\n".join(texts[True])
             if prompt.strip() or answer.strip():
                 items.append({"item": row.record.row, "prompt": prompt, "answer": answer})
-    if rejects:
-        n, first = len(rejects), rejects[0]
-        log.warning("%s: %d records cannot be read; the first, %s: %s", name, n, first.row, first.error)
+    if first is not None:
+        log.warning("%s: %d records cannot be read; the first, %s: %s", name, n_rejects, first.row, first.error)
     if not items:
         raise SourceError(f"{name}: {path.name} has no item with a text")
     return items

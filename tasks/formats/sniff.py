@@ -1,5 +1,6 @@
 """What kind of file it is, told by content; the name is a hint where content alone leaves it open."""
 
+import csv
 import re
 from collections.abc import Callable
 from pathlib import PurePosixPath
@@ -57,7 +58,14 @@ def _is_table(text: bytes, suffixes: list[str]) -> bool:
         return False
     head = text.decode("utf-8", "replace")
     dialect = tables.dialect_of(head, "csv")
-    return dialect is not None and tables.has_header(next(dialect.rows(head.splitlines(keepends=True))), ())
+    return dialect is not None and tables.has_header(_first_row(dialect, head), ())
+
+
+def _first_row(dialect: tables.Dialect, head: str) -> list[str]:
+    try:
+        return next((row for row in dialect.rows(tables.lines_of(head)) if row), [])
+    except csv.Error:
+        return []
 
 
 def _json_kind(text: bytes, is_row: IsRow) -> str:
@@ -69,7 +77,8 @@ def _json_kind(text: bytes, is_row: IsRow) -> str:
         rows = [line for line in whole if line.startswith((b"[", b"{"))]
         return "lines" if len(rows) > 1 and rows == whole and _parses(rows[0]) else "array"
     objects = [value for line in whole if line.startswith(b"{") and isinstance(value := _parsed(line), dict)]
-    if len(objects) > 1 or (objects and len(whole) > 1):
+    opened = [line for line in whole if line.startswith(b"{") and len(line.strip()) > 1]  # also those that are damaged
+    if (objects or len(opened) > len(whole) / 2) and len(whole) > 1:
         return "lines"
     first = next(Splitter(0, HEAD_BYTES).split(iter([begin])), None)
     value = _parsed(first.raw) if first and first.error is None else None

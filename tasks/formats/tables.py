@@ -24,7 +24,7 @@ NAMES = {
     "messages", "conversations", "chosen", "rejected", "en", "zh", "english", "chinese", "language", "type",
     "问题", "答案", "回答", "指令", "输入", "输出", "文本", "标签", "类别",
 }  # fmt: skip
-_LINE = re.compile(rb"[^\n]*\n|[^\n]+")
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def dialect_of(head: str, kind: str) -> Dialect | None:
     """The dialect in which most of the first rows have equally many columns, at least two; None when there is none."""
     csv.field_size_limit(max(csv.field_size_limit(), len(head)))  # 131,072 would refuse a long field in the first rows
     best: tuple[float, Dialect] | None = None
-    lines = head.splitlines(keepends=True)
+    lines = lines_of(head)
     for delimiter in DELIMITERS[kind]:
         for is_quoted in (False, True) if delimiter == "\t" else (True,):
             n_columns, share = _columns(Dialect(delimiter, is_quoted, 0), lines)
@@ -55,16 +55,24 @@ def dialect_of(head: str, kind: str) -> Dialect | None:
     return best[1] if best else None
 
 
+def lines_of(text: str) -> list[str]:
+    """Physical lines with their ends."""
+    return _LINE.findall(text)
+
+
 def _columns(dialect: Dialect, lines: list[str]) -> tuple[int, float]:
     counts: Counter[int] = Counter()
-    try:
-        for row in dialect.rows(lines):
-            if row:
-                counts[len(row)] += 1
-            if counts.total() == HEAD_ROWS:
-                break
-    except csv.Error:
-        return 0, 0.0
+    reader = dialect.rows(lines)
+    while counts.total() < HEAD_ROWS:
+        try:
+            row = next(reader)
+        except StopIteration:
+            break
+        except csv.Error:
+            counts[0] += 1
+            continue
+        if row:
+            counts[len(row)] += 1
     if not counts:
         return 0, 0.0
     n_columns, n_rows = counts.most_common(1)[0]
@@ -86,7 +94,7 @@ def table_rows(
     Without a header the columns are called "0", "1", …; a column without a name is called by its position.
     """
     csv.field_size_limit(max_bytes)
-    source = _Lines(chunks)
+    source = _Lines(chunks, max_bytes)
     reader, names = dialect.rows(source), None
     while True:
         begin, place = source.offset, source.place + 1
@@ -99,6 +107,10 @@ def table_rows(
             reason = "too_long" if "limit" in str(error) else "wrong_columns"
             yield Piece(place, begin, source.raw()[:RAW_BYTES], reason, str(error)), None
             continue
+        if source.is_at_end:  # csv looks beyond a row only to find the end of a quote
+            if not source.damage:
+                yield Piece(place, begin, source.raw(), "wrong_columns", "a quote that is never closed"), None
+            break
         if not row or (len(row) == 1 and not row[0].strip()):
             continue
         if names is None:
@@ -112,7 +124,7 @@ def table_rows(
                 continue
         piece = Piece(place, begin, source.raw())
         if len(piece.raw) > max_bytes:
-            found = f"{len(piece.raw)} bytes, at most {max_bytes}"
+            found = f"{source.offset - begin} bytes, at most {max_bytes}"
             yield piece._replace(raw=piece.raw[:RAW_BYTES], error="too_long", found=found), None
         elif len(row) != len(names):
             yield piece._replace(error="wrong_columns", found=f"{len(row)} fields, expected {len(names)}"), None
@@ -121,7 +133,7 @@ def table_rows(
         else:
             yield piece, dict(zip(names, row, strict=True))
     if source.damage:
-        yield Piece(source.place + 1, source.offset, b"", "cut_off", source.damage), None
+        yield Piece(place, begin, (source.raw() + source.tail)[:RAW_BYTES], "cut_off", source.damage), None
 
 
 def _positions(dialect: Dialect) -> list[str]:
@@ -135,32 +147,50 @@ def _is_text(row: list[str]) -> bool:
 class _Lines:
     """Physical lines as csv wants them, and which bytes the row at hand was made of."""
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self.lines, self.taken, self.offset, self.place, self.damage = self._split(chunks), list[bytes](), 0, 0, ""
+    def __init__(self, chunks: Iterator[bytes], max_bytes: int) -> None:
+        self.lines, self.taken, self.max_bytes = self._split(chunks), list[bytes](), max_bytes
+        self.offset, self.place, self.is_at_end = 0, 0, False
+        self.damage, self.tail = "", b""  # what is left of a line that is cut off
+        self.n_left_out = 0  # bytes of the line at hand
 
     def __iter__(self) -> "_Lines":
         return self
 
     def __next__(self) -> str:
-        line = next(self.lines)
+        try:
+            line = next(self.lines)
+        except StopIteration:
+            self.is_at_end = True
+            raise
         self.taken.append(line)
-        self.offset, self.place = self.offset + len(line), self.place + 1
+        self.offset, self.place = self.offset + len(line) + self.n_left_out, self.place + 1
         return line.decode("utf-8", "surrogateescape")
 
     def raw(self) -> bytes:
         """The bytes since `taken` was cleared."""
-        return b"".join(self.taken).rstrip(b"\r\n")
+        return b"".join(self.taken).removesuffix(b"\n").removesuffix(b"\r")
 
     def _split(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         held: list[bytes] = []  # of the line that goes on in the next chunk
+        n_held = n_dropped = n_quotes = 0
         try:
             for chunk in chunks:
                 end, *others = chunk.split(b"\n")
-                held.append(end)
+                if n_held > self.max_bytes:  # too long already: memory stays flat
+                    n_dropped, n_quotes = n_dropped + len(end), n_quotes + end.count(b'"')
+                else:
+                    held.append(end)
+                    n_held += len(end)
                 for line in others:
-                    yield b"".join([*held, b"\n"])
-                    held = [line]
+                    yield self._line(held, n_dropped, n_quotes, b"\n")
+                    held, n_held, n_dropped, n_quotes = [line], len(line), 0, 0
         except Damaged as error:
-            self.damage = str(error)
-        if tail := b"".join(held):
-            yield tail
+            self.damage, self.tail = str(error), b"".join(held)[:RAW_BYTES]
+        if any(held) and not self.damage:
+            yield self._line(held, n_dropped, n_quotes, b"")
+
+    def _line(self, held: list[bytes], n_dropped: int, n_quotes: int, end: bytes) -> bytes:
+        """The line; a quote for an odd number of those left out, so that it takes no other line with it."""
+        more = b'"' * (n_quotes % 2)
+        self.n_left_out = n_dropped - len(more)
+        return b"".join([*held, more, end])

@@ -1,0 +1,69 @@
+"""Results as tables for a terminal."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from tasks.core.funnel import funnel, gone_and_made
+
+
+def show_funnel(data: Path) -> None:
+    """Print rows in and out per step, then where the release and the report are."""
+    table = _table("Funnel", "step", "rows in", "dropped", "merged", "created", "rows out")
+    for report in funnel(data):
+        n = gone_and_made(report).values()
+        table.add_row(report.step, str(report.rows_in), *map(str, n), str(report.rows_out))
+    console = Console()
+    console.print(table)
+    console.print(
+        f"Release: {data / 'release'}", f"Report:  {data / 'report' / 'index.html'}", sep="\n", highlight=False
+    )
+
+
+def show_preview(result: dict[str, Any]) -> None:
+    """Print what `tasks.core.preview.compare` found: where, why, of which type, and some of the rows."""
+    console = Console()
+    for table in (*_counts(result), _reasons(result), _fresh(result)):
+        if table.row_count:
+            console.print(table)
+    if not result["newly_dropped"]:
+        console.print("No row would newly be dropped.")
+
+
+def _counts(result: dict[str, Any]) -> Iterator[Table]:
+    changing = ("dropped now", "then", "flagged now", "then")
+    for name, groups in (("by_source", ["source", "language"]), ("by_type", ["instruction_type"])):
+        table = _table(f"{result['step']}: rows {name.replace('_', ' ')}", *groups, "rows", *changing)
+        for line in result[name]:
+            n = (line["rows"], line["drop_now"], line["drop_then"], line["flag_now"], line["flag_then"])
+            table.add_row(*(str(line[group] or "gone before classify") for group in groups), *(f"{v:,}" for v in n))
+        yield table
+
+
+def _reasons(result: dict[str, Any]) -> Table:
+    table = _table("Lines by reason", "action", "reason", "now", "then")
+    for line in result["by_reason"]:
+        table.add_row(line["action"], line["reason"], f"{line['now']:,}", f"{line['then']:,}")
+    return table
+
+
+def _fresh(result: dict[str, Any]) -> Table:
+    table = Table("id", "source", "reason", "measure", "last turn")
+    table.title = f"Of {result['newly_dropped']:,} rows that would newly be dropped"
+    for row in result["examples"]:
+        text = escape(row["text"] or "").replace("\n", "⏎")
+        table.add_row(row["id"][:12], row["source"], row["reason"], f"{row['measure']:.3g}", text)
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    """A table whose columns after the names hold numbers."""
+    table = Table(*columns, title=title)
+    for column in table.columns:
+        if column.header not in ("step", "source", "language", "instruction_type", "action", "reason"):
+            column.justify = "right"
+    return table
