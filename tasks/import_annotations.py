@@ -11,10 +11,10 @@ from typing import Any
 
 import polars as pl
 
+from tasks.cleaners.pii import Redactor
 from tasks.core.errors import SourceError
 from tasks.core.files import whole_folder, write_parquet
 from tasks.core.params import INSTRUCTION_TYPES, ImportAnnotationsParams
-from tasks.cleaners.pii import Redactor
 from tasks.core.report import Report
 from tasks.core.schema import MESSAGES, Message, canonical
 from tasks.formats.annotations import Label, read_labels
@@ -62,9 +62,12 @@ def verdicts(labels: list[Label], min_votes: int) -> tuple[pl.DataFrame, int]:
 def without_personal_data(labels: list[Label]) -> tuple[list[Label], int]:
     """The labels with typed placeholders in people's edits, as clean puts them, and how many values were found.
 
-    A value has the same placeholder in all edits of one example, so annotators who typed the same still agree.
+    A value has the same placeholder in all edits of one example, so annotators who typed the same still agree; a
+    placeholder that clean put keeps its number.
     """
     redactors = defaultdict[str, Redactor](lambda: Redactor(salt=""))
+    for label in labels:
+        redactors[label.id].takes(message["content"] for message in label.messages or [])
     redacted = [
         label
         if label.messages is None

@@ -142,7 +142,8 @@ def manifest(data: Path, folder: Path, examples: pl.DataFrame, rows: dict[str, i
     found = (path for step in left_by for path in whole_paths(data / step, "**/*"))
     upstream = sorted(path for path in found if path.suffix in {".parquet", ".json"})
     here = Path(__file__).parent
-    code = [p for part in ("core", "formats", "cleaners", "augmenters") for p in (here / part).rglob("*") if p.suffix != ".pyc"]
+    parts = ("core", "formats", "cleaners", "augmenters")
+    code = [path for part in parts for path in (here / part).rglob("*") if path.suffix != ".pyc"]
     code += [here / f"{step}.py" for step in (*STEPS, "import_annotations", "release")]
     sections = ("sources", *STEPS, "import_annotations", "release")
     return {

@@ -114,7 +114,11 @@ def test_a_line_that_cannot_be_used_stops_with_file_and_reason(tmp_path: Path, l
 
 @pytest.mark.parametrize(
     ("answer", "clean"),
-    [("请打13812345678，谢谢", "请打<PHONE_1>，谢谢"), ("Write to lin@example.com.", "Write to <EMAIL_1>.")],
+    [
+        ("请打13812345678，谢谢", "请打<PHONE_1>，谢谢"),
+        ("Write to lin@example.com.", "Write to <EMAIL_1>."),
+        ("<PHONE_1>或13812345678 or", "<PHONE_1>或<PHONE_2> or"),  # the first one stood in the exported text
+    ],
 )
 def test_personal_data_typed_into_an_edit_becomes_a_placeholder(tmp_path: Path, answer: str, clean: str) -> None:
     turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": answer}]

@@ -74,7 +74,8 @@ CODE_LINES = (
     r"(?:select|Select) [^\n]* (?:from|FROM) [^\n]*|(?:insert into|delete from|create table) [^\n]*",
     r"(?:[A-Za-z]{0,3}[^\p{L}\n]+)+=(?:[^\p{L}\n]+[A-Za-z]{0,3})*",  # an equation
 )
-COMMENT_LINE = r"# [^\n]*|//[^\n]*|-- [^\n]*|\$ [^\n]*|>>> [^\n]*"  # beside code only: # alone is a heading
+CODE_LINE = rf"^[ \t]*(?:{'|'.join(CODE_LINES)})[ \t\r]*$"
+COMMENT_LINE = r"^[ \t]*(?:# |//|-- |\$ |>>> )"  # beside code only: # alone is a heading
 # What a text has that may have such a line: the others need no search for them.
 CODE_SIGN = (
     r"[=;{}<>]|[A-Za-z0-9_]\(|(?m)^[ \t]*(?:[#/*@$>\])-]|\"\"\"|'''|import |from |return |SELECT |DELETE |print |else:)"
@@ -124,17 +125,13 @@ def without_code(text: pl.Expr) -> pl.Expr:
 
 
 def _without_code(texts: pl.Series) -> pl.Series:
-    unfenced = texts.str.replace_all(FENCED, " ")
-    suspects = unfenced.set(~unfenced.str.contains(CODE_SIGN), None)
-    left = suspects
-    for line in CODE_LINES:
-        left = left.str.replace_all(_whole_line(line), " ")
-    commented = left.set(left == suspects, None).str.replace_all(_whole_line(COMMENT_LINE), " ")
-    return commented.fill_null(left).fill_null(unfenced)
-
-
-def _whole_line(pattern: str) -> str:
-    return rf"(?m)^[ \t]*(?:{pattern})[ \t\r]*$"
+    rows = pl.DataFrame({"text": texts.str.replace_all(FENCED, " ")}).with_row_index("row")
+    suspects = rows.filter(pl.col("text").str.contains(CODE_SIGN)).with_columns(line=pl.col("text").str.split("\n"))
+    lines = suspects.select("row", "line").explode("line").with_columns(is_code=pl.col("line").str.contains(CODE_LINE))
+    beside_code = pl.col("is_code").any().over("row") & pl.col("line").str.contains(COMMENT_LINE)
+    kept = pl.when(pl.col("is_code") | beside_code).then(pl.lit(" ")).otherwise("line")
+    left = lines.group_by("row", maintain_order=True).agg(kept.str.join("\n").alias("left"))
+    return rows.join(left, on="row", how="left", maintain_order="left").select(pl.coalesce("left", "text"))["left"]
 
 
 def with_languages(turns: pl.DataFrame) -> pl.DataFrame:
@@ -143,11 +140,11 @@ def with_languages(turns: pl.DataFrame) -> pl.DataFrame:
     text, latin = pl.col("content"), pl.col("language") == "en"
     words, accented = text.str.count_matches(r"\p{Latin}{2,}"), text.str.contains(r"[\p{Latin}--[A-Za-z]]")
     unlike_english = (
-        ~text.str.contains(ENGLISH)
-        & (words >= pl.when(accented).then(LEAST_ACCENTED_WORDS).otherwise(LEAST_WORDS))
+        (words >= pl.when(accented).then(LEAST_ACCENTED_WORDS).otherwise(LEAST_WORDS))
         & ~text.str.contains(r"[{}=;<>#]")  # code without a fence, tags
     )
-    texts = found.filter(latin).filter(unlike_english).select("content").unique(maintain_order=True)
+    doubtful = found.filter(latin).filter(~text.str.contains(ENGLISH)).filter(unlike_english)
+    texts = doubtful.select("content").unique(maintain_order=True)
     if texts.is_empty():
         return found
     tags = texts.with_columns(tag=pl.Series([latin_language(text) for text in texts["content"]], dtype=pl.String))
