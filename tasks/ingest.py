@@ -67,9 +67,10 @@ def _check_rejects(reading: Reading, plan: Plan, params: IngestParams, name: str
     reasons, n_rejects = reading.rejects_by_reason(), reading.n_rejects.total()
     if n_rejects == reading.n_records:
         hint = "; say which column is the answer: `columns: {output: …}`" if set(reasons) == {"no_answer"} else ""
+        first = reading.rejects[0]
         raise SourceError(
             f"sources.{name}: none of {reading.n_records} records gives an example, read as {plan.name}: "
-            f"{reasons}{hint}"
+            f"{reasons}{hint}. The first, {first.row}: {first.detail}"
         )
     if n_rejects > params.max_reject_ratio * reading.n_records:
         raise GateError(

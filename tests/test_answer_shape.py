@@ -59,6 +59,18 @@ ECHOES = [
     ("How do I boil an egg?", "How do I boil an egg ?"),
     ("Design an icon for an app", "Output: Design an icon for an app"),
     ("Classify the animals: cat, trout", "Classify the animals: cat; trout"),
+    ("怎样给多肉植物换盆", "怎样给多肉植物换盆？怎样给多肉植物换盆？\n怎样给多肉植物换盆？"),
+    ("比较煤炉和燃气炉的优点", "3、比较煤炉和燃气炉的优点"),
+    ("推荐几本写给孩子的历史书", "**推荐几本写给孩子的历史书**"),
+    ("帮我解释一下牛顿第三定律，拜托了！", "帮我解释一下牛顿第三定律"),
+    ("请问海水为什么是咸的？", "海水为什么是咸的？"),
+    ("译成德文：我的姐姐明年要去乡下教书。", "我的姐姐明年要去乡下教书。"),
+    ("How do I descale a kettle", "How do I descale a kettle? How do I descale a kettle?"),
+    ("Name the parts of a sailing boat", "2) Name the parts of a sailing boat"),
+    ("Explain how a zip fastener works.", "> _Explain how a zip fastener works._"),
+    ("Give me a recipe for lentil soup, thank you!", "Give me a recipe for lentil soup."),
+    ("Please give me a recipe for lentil soup.", "Give me a recipe for lentil soup."),
+    ("Translate into Polish.\nThe bakery opens at six.", "The bakery opens at six."),
 ]
 NO_ECHOES = [
     ("改写：我有一个狗", "我有一只狗"),
@@ -91,6 +103,12 @@ NO_ECHOES = [
     ("Find the city: I live in Boston", "Boston"),
     ("Once upon a time there was a", "Once upon a time there was a king."),
     ("2 + 3 = 5", "2 + 3 = 5"),
+    ("请翻译成中文：人人生而自由，在尊严和权利上一律平等。", "人人生而自由，在尊严上一律平等。"),
+    ("给下面的句子加逗号：我买了面包和苹果", "我买了面包，和苹果"),
+    ("把这几个数从小到大排列：三、五、七、九、十一", "三、五、七、九、十一"),
+    ("Translate into German: taxi, hotel, restaurant", "Taxi, Hotel, Restaurant"),
+    ("Which is correct? He goes there often now.", "He goes there often now."),
+    ("Sort the words: apple, banana, cherry, date, elder", "apple, banana, cherry, date, elder"),
 ]
 
 
@@ -146,6 +164,20 @@ CUT = [
     "该数据的趋势表明，销售额将继续增加。线性回归将引导我们预测明年的销售额将是",
     "研究人员进行了多次实验。实验结果表明，这种新型材料在高温下的强度明显高于我们的",
     "The committee met on Monday to discuss the new budget for the schools of the inter-",
+    "这次展览分为三个部分，其中最受欢迎的是古代青铜器（多数出土于",
+    "船长放下望远镜，转过身来对大副说：“风向变了，叫所有的人都",
+    "安装之前先断开电源，把旧的零件取下来擦干净。具体的操作方法如下：",
+    "这座桥建成以后大大缩短了两岸的距离。居民们再也不用绕远路，物价也随",
+    "修建水库有好处也有坏处。它能够调节水量，但同时也改变了下游的",
+    "一方面，早起可以锻炼身体，精神更好；另一方面，晚上要早睡，社交会减少；对老人来说，天黑路滑，出门反而容",
+    "1. 先把土豆洗净去皮。\n2. 切成小块，用清水浸泡。\n3. 锅里放油烧热，然后",
+    "The museum has three floors. The first shows coins from the Bronze Age (mostly found near",
+    'The captain put down the telescope and said to the mate: "The wind has turned, so tell everybody',
+    "Switch off the power and take out the old fuse. To put in a new one, work through the following points:",
+    "The bridge has cut the way to the market by half. Farmers no longer need a ferry, and the environm",
+    "The reservoir has its good and its bad sides. It evens out the flow, but it also changes the life of",
+    "Mix the flour with the butter. Rest the dough in a cool place and then add a handful of",
+    "1. Peel the potatoes.\n2. Cut them into small cubes.\n3. Heat the oil in a pan and",
 ]
 WHOLE = [
     "完整代码：\n```python\nprint('好')\n```",
@@ -186,6 +218,21 @@ WHOLE = [
     "if (a > b) {\n  return a and b\n}",
     "Your order is confirmed for tomorrow at 8 pm",
     "[1, 2, 3,\n 4, 5, 6,",
+    "姓名：\n电话：\n请在下面的横线上填写您的建议：",
+    "今天的天气真好 :(",
+    "1. 备用电池\n2. 手电筒\n3. 雨衣和",
+    "产后要注意休息。饮食清淡一些，不要吃辛辣的东西，这种情况是可以治愈的",
+    "“设计不只是外观和感觉。设计就是它的工作方式“ - 史蒂夫·乔布斯",
+    "去除油渍要先用热水。撒一点小苏打，过十分钟再擦，就能把油渍都去除了",
+    "希望是生命里的光。哪怕路再长，只要往前走，幸福也会触手可及",
+    "她学了三年绘画，换了两位老师；他一直在旁边看着，后来也拿起了笔",
+    "Name:\nAddress:\nPlease write your comments on the following line:",
+    "The desk is 5' 10\" wide. It fits the wall and leaves some room for a lamp beside it",
+    "Nobody could tell at first. When the fog lifted they saw how far from the shore it was",
+    "Choose early. The more you prepare for the day, the smoother and more relaxed the ride will be",
+    "- Wash the car\n- Buy milk and\n- Call mum and",
+    "It was a quiet place. They had found the one small town that they could share their lives with",
+    "We went for the food. The best dish was lasagna and after it there was a large bowl of tiramisu of the house",
 ]
 
 
@@ -289,6 +336,17 @@ DIFFERING = [
         "Первый день: приезд, прогулка к озеру и ужин. Второй день: подъём на гору и отъезд домой.",
     ),
     ("Suggest a gift for my mother.", "可以考虑送她一条围巾、一束鲜花或者一本她喜欢的书。"),
+    (
+        "请始终用中文答复。\n阳台上的番茄为什么不结果？",
+        "They get too little sun, so move them to a brighter place and shake the flowers.",
+    ),
+    ("写一首关于大海的诗", "The sea is wide and the gulls are loud,\nand I have lost the shore in a silver cloud."),
+    (
+        "Answer in English only, please. Why do my tomatoes bear no fruit?",
+        "因为光照不足，请把它们搬到更亮的地方，再轻轻摇一摇花。",
+    ),
+    ("Write a song about the sea.", "大海宽又宽，海鸥声声唤，我在银色的云里找不到岸。"),
+    ("Name three French rivers.", "卢瓦尔河、塞纳河与罗讷河都是法国的大河。"),
     ("ウクライナ風ボルシチの作り方を教えて", "乌克兰风味的罗宋汤是一种营养价值很高的汤，其中有肉、番茄和卷心菜。"),
 ]
 AGREEING = [
@@ -349,6 +407,9 @@ AGREEING = [
         "- Risotto\n- Spaghetti alla Carbonara\n- Ossobuco\n- Polenta\n- Arancini\n- Tiramisù",
     ),
     ("Tell me a joke.", "好的"),
+    ("请用中文和英文各写一句问候客人的话", "Welcome to our house, and please make yourself at home with us."),
+    ("Give me the names of three rivers.", "卢瓦尔河、塞纳河、罗讷河、加龙河"),
+    ("How do I greet a guest in Chinese?", "您好，欢迎光临，请里面坐，先喝杯茶吧。"),
     ("Suggest a slogan for our tea.", "Le thé qui vous donne envie de prendre le temps de vivre chaque jour."),
 ]
 

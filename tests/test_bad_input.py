@@ -64,7 +64,6 @@ def tar_of(name, content):
 
 
 TAR = tar_of("数据.jsonl", LINES.encode())
-SECOND_HEADER = 1024
 
 
 @pytest.mark.parametrize(
@@ -127,9 +126,6 @@ def test_params_that_are_wrong_are_refused_with_a_sentence(project, caplog, para
         (gzip.compress(LINES.encode())[:9], "rows.jsonl: the compressed data ends too early"),
         (b"\x1f\x8b\x08" + b"\xff" * 99, "rows.jsonl: damaged compression"),
         (b"\x28\xb5\x2f\xfd" + b"\xff" * 99, "rows.jsonl: damaged compression"),
-        (gzip.compress(TAR)[:-40], "rows.jsonl.*: damaged tar: the compressed data ends too early"),
-        (TAR[: SECOND_HEADER + 99], "rows.jsonl: damaged tar: truncated header"),
-        (TAR[:SECOND_HEADER] + b"\xff" * 99 + TAR[SECOND_HEADER + 99 :], "rows.jsonl: damaged tar: bad checksum"),
         (b"PAR1 and then nothing", "rows.jsonl: damaged Parquet"),
     ],
 )

@@ -147,6 +147,7 @@ def test_whitespace_is_tidied(text, left):
     "text",
     [
         "    if 中文:\n        return x",
+        "    return number % 1.0",
         "```python\ndef f():  \n\n\n\n    return '好'\n```",
         "　　首行缩进\n　　second paragraph",
         "一\n\ntwo",

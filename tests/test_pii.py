@@ -277,6 +277,10 @@ def test_of_an_assignment_or_url_only_the_secret_is_taken(text, value):
         ("Phone: 12345678\nMessage: hi", ["12345678"]),
         ("The phone number is 55 5395 4586.", ["55 5395 4586"]),
         ("call me at 555-1212, or 555-1213", ["555-1212", "555-1213"]),
+        # after a word that asks to ring, ten digits as in North America
+        ("The voicemail says to call back 4045550128 about it.", ["4045550128"]),
+        ("有事 ring me on 2125550143, or text us at 3125550187", ["2125550143", "3125550187"]),
+        ("Reach her at 6175550122。", ["6175550122"]),
         # links
         ("加我 https://wa.me/447911123456 聊", ["447911123456"]),
         ("see wa.me/8613812345678", ["8613812345678"]),
@@ -325,7 +329,7 @@ def test_uncommon_spellings_are_found_whole(text, values):
         "卡号4111 1111 1111 1112 wrong", "身份证110105194912310021号 wrong", "the 15 digits 110105491231002 alone 单独",
         # hotlines
         "热线400-800-1234和4008001234", "helpline 1-800-273-8255 or (888) 407-4747", "客服 +86 400-810-8888",
-        "dial 911, 拨打 110",
+        "dial 911, 拨打 110", "the text 2718281828 and a number called 2718281828", "reach 7894561230 users 用户",
         # hashes and identifiers
         "550e8400-e29b-41d4-a716-446655440000", "md5 d41d8cd98f00b204e9800998ecf8427e 哈希", "a1b13812345678c9",
         "sha 9f13812345678ab",

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tasks.clean import repair
 from tasks.cleaners.characters import LOOKS_COMPOSABLE
 from tasks.cleaners.encoding import mend_encoding
 from tasks.cleaners.protected import PROTECTED
@@ -22,17 +23,17 @@ ALL = CleanParams(unicode="NFKC", half_width=True, simplified=True, template_val
 
 
 def only(name: str, value: object = True) -> Callable[..., str]:
-    """The last of `turns` after the one repair, as a row with these turns is treated."""
+    """The last of `turns`, an answer, after the one repair, as a row with these turns is treated."""
     operations = repairs(CleanParams(**(OFF | {name: value})))
     assert {operation.name for operation in operations} == {name}
 
     def repaired(*turns: str) -> str:
         text = turns[-1]
         for operation in operations:
-            row = pl.Series([*turns[:-1], text])
-            left = operation.unless and row.str.contains(operation.unless).any()
-            if not left and pl.Series([text]).str.contains(operation.suspect).item():
-                text = operation.fix(text)
+            row = [*turns[:-1], text]
+            table = pl.DataFrame({"content": row}, {"content": pl.String}).with_row_index("turn")
+            table = table.with_columns(pl.lit("a").alias("id"), pl.lit("assistant").alias("role"))
+            text = repair(table, operation)[0]["content"][-1]
         return text
 
     return repaired
@@ -71,11 +72,26 @@ def test_text_misread_as_gbk_is_mended_up_to_the_character_that_lost_a_byte(whol
     "text",
     [
         "颞肌", "饪烩饭", "狮尾猕猴", "电池没电", "涓涓细流", "锛子?",  # valid UTF-8 by chance, or nearly
-        "café crème, naïve 的意思", "数据 \ufffd\ufffd 丢失 lost",
+        "café crème, naïve 的意思", "数据 \ufffd\ufffd 丢失 lost", "茅台酒 and 25掳", "“það” «très» ô»",
     ],
 )  # fmt: skip
 def test_chinese_that_is_not_misread_stays(text):
     assert encoding(text) == text
+
+
+@pytest.mark.parametrize(
+    ("whole", "broken"),
+    [
+        ("don’t", "don鈥檛"),
+        ("请翻译：You’re late — “Hi”", "请翻译：You鈥檙e late — 鈥淗i”"),
+        ("It’s a café", "It鈥檚 a caf茅"),
+        ("早上好 😊 hi 🎉", "早上好 😊 hi 🎉".encode().decode("cp1252", errors="replace").replace("\ufffd", "\x90")),
+        ("water 😊", "water ðŸ˜Š"),
+        ("π r² 圆", "Ï€ rÂ² 圆"),
+    ],
+)
+def test_signs_and_emoji_that_were_misread_inside_a_right_text_are_mended(whole, broken):
+    assert encoding(broken) == whole
 
 
 def test_control_characters_of_windows_1252_become_what_they_meant():
@@ -142,6 +158,9 @@ def test_a_row_about_the_two_scripts_keeps_both(question):
         ("\ue000图标 icon\uf0b7", "图标 icon"),
         ("hidden\U000e0041\U000e0042 隐藏", "hidden 隐藏"),
         ("f\u2061(x) 与 A\u180eB", "f(x) 与 AB"),
+        ("\x1b[32m绿色\x1b[0m \x1b[1;31mred\x1b[K\x1b[m", "绿色 red"),
+        ("\x1b]0;标题 title\x07内容\x1b(B", "内容"),
+        ("键 key\x1b", "键 key"),
         ("一行\u2028next\u2029段\x85end", "一行\nnext\n段\nend"),
     ],
 )
@@ -232,6 +251,18 @@ def test_a_row_about_tokens_loses_what_no_author_puts_at_its_ends(answer):
         ("半&nbsp个 half&nbsp;one", "半 个 half one"),
         ("看 https://x.cn/?a=1&amp;b=2 there", "看 https://x.cn/?a=1&b=2 there"),
         ("AT&amp;T 的 R&amp;D", "AT&T 的 R&D"),
+        ('<span style="font-size:14px;color:#333">异味</span> smell', "异味 smell"),
+        (
+            '看<a href="https://example.cn/html/a.html" target="_blank">指南</a>, <font color=red>now</font>',
+            "看指南, now",
+        ),
+        ("<div class=\"post-body\"><p align='left'>好 fine</p></div>", "\n\n好 fine\n\n"),
+        ('揉面，<img src="/upload/bing03.jpg" alt="">rest', "揉面，rest"),
+        ('<p nowrap>词<o:p></o:p> word<sup class="reference"><a href="#n">[1]</a></sup></p>', "\n词 word[1]\n"),
+        (
+            '<sup class="x">2</sup>与<table border="1"><tr><td width=9>甲</td><td>B</td></tr></table>',
+            "^2与\n\n甲 | B\n\n",
+        ),
     ],
 )
 def test_what_pages_leave_behind_goes_and_the_text_stays_readable(text, left):
@@ -253,6 +284,29 @@ def test_what_pages_leave_behind_goes_and_the_text_stays_readable(text, left):
 )
 def test_what_only_looks_like_html_stays(text):
     assert html(text) == text
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("写一段HTML", '<p class="a">你好</p>'),
+        ("Use a CSS class", '<p class="a">hi</p>'),
+        ("怎么让div居中？", '<div style="margin:0 auto">甲</div>'),
+        ("Turn the address into a link", '<a href="http://a.com">a</a>'),
+        ("Make a navigation bar", '<ul class="nav">\n  <li><a href="#">Home</a></li>\n</ul>'),
+        ("做一个登录框", '<div class="login">\n  <p>用户名</p>\n</div>'),
+        ("显示用户名", '<p class="{style.name}">用户</p><div className={name}>x</div>'),
+        ("显示饼图", '<img src="pie.png" width="500">'),
+        ("一段话", "<head><style>p {}</style></head><p class='x'>甲</p>"),
+    ],
+)
+def test_a_row_about_markup_and_an_answer_that_is_markup_keep_their_tags(question, answer):
+    assert html(question, answer) == answer
+
+
+def test_what_is_about_markup_is_told_beside_the_tags_and_urls():
+    answer = '<a class="css" href="http://a.cn/web/html.html">甲 a</a>见 https://a.cn/css/x.html'
+    assert html("去哪里？ Where?", answer) == "甲 a见 https://a.cn/css/x.html"
 
 
 @pytest.mark.parametrize("question", ["给名词加下划线", "Underline the nouns"])
@@ -306,6 +360,13 @@ def test_entities_that_may_be_meant_stay(question, answer):
         ("好的 sure\n\n### Human:", "好的 sure"),
         ("It is so.\nUser:", "It is so."),
         ("是这样。\n用户：", "是这样。"),
+        ("Assistant: 气温低了，叶子就黄了。", "气温低了，叶子就黄了。"),
+        ("ASSISTANT:\nKeep a rope.", "Keep a rope."),
+        ("AI助手：好的，步骤如下：\n1. 煮水", "好的，步骤如下：\n1. 煮水"),
+        ("擦净就好。\n\n### End", "擦净就好。"),
+        ("It is so.\n\n###", "It is so."),
+        ("It cracks.\n\n### Instruction:\nWhat makes cake moist?\n\n### Response:\nButter.", "It cracks."),
+        ("会裂。\n\n### 指令：\n蛋糕怎么做？", "会裂。"),
         ("写诗 a poem\n<noinput>", "写诗 a poem\n"),
         ("写诗 a poem\nInput: <noinput>", "写诗 a poem\n"),
         ("写诗 a poem\n输入：<无输入>", "写诗 a poem\n"),
@@ -343,6 +404,12 @@ def test_what_prompt_templates_leave_goes(text, left):
         "用 `<noinput>` 表示 nothing",
         "```\n### Response:",
         "## 输入\n文字 text\n## 输出\n文字 text",
+        "Assistant: Where to?\nUser: Oslo.\nAssistant: Fine.",
+        "AI：你好\n小明：你好",
+        "GPT: I cannot.\nDAN: I can.",
+        "Assistants: two of them 助手们",
+        "##",
+        "The mark is\n```\n### Instruction:\nx\n```",
     ],
 )
 def test_what_only_looks_like_a_template_stays(text):
@@ -353,6 +420,19 @@ def test_what_only_looks_like_a_template_stays(text):
 def test_a_row_about_templates_keeps_them(question):
     answer = "### Instruction:\n{指令}\n\n### Response:"
     assert template_remnants(question, answer) == answer
+
+
+@pytest.mark.parametrize("question", ["写一段对话", "Write a chat bot's script"])
+def test_the_name_of_a_speaker_stays_where_a_dialogue_was_asked_for(question):
+    assert template_remnants(question, "Assistant: 你好 hi") == "Assistant: 你好 hi"
+
+
+def test_a_prompt_keeps_what_would_be_a_next_instruction_in_an_answer():
+    prompt = {"id": "a", "turn": 0, "role": "user", "content": "Be kind 友善。\n\n### Instruction:\n写诗 a poem"}
+    turns = pl.DataFrame([prompt])
+    for operation in repairs(CleanParams(**(OFF | {"template_remnants": True}))):
+        turns, _ = repair(turns, operation)
+    assert turns["content"].to_list() == [prompt["content"]]
 
 
 def test_placeholders_get_their_values_and_others_stay():
@@ -379,6 +459,11 @@ def test_a_value_that_holds_a_placeholder_is_refused():
         ("the Jinja variable {{ name }}", None),
         ("分数 \\frac{{a}}{b}", None),
         ("没有 none", None),
+        ("买：{% for item in items %}{{ item }}、{% endfor %}", "{% for item in items %}"),
+        ("I am away. {%- if x -%} Ask Ann. {% endif %}", "{%- if x -%}"),
+        ("去 {{{剩余}}} to go", "{{{剩余}}}"),
+        ("the Liquid tag {% if x %}{{ y }}", None),
+        ("打八折 {% 折扣 %}", None),
     ],
 )
 def test_a_placeholder_that_nobody_filled_is_found(text, left):
@@ -413,6 +498,8 @@ PIECES = st.sampled_from(
         *("<|im_start|>", "assistant\n", "<|im_end|>", "<|", "|>", "im_end", "[INST]", "[SEP]", "<eos>", "<｜x｜>"),
         *("### Instruction:\n", "### Input:\n", "### Response:", "Output:\n", "User:", "用户：", "<noinput>", "无输入"),
         *("N/A", "none", "没有", "Input: ", "{{name}}", "{{", "}}", "author", "浣犲ソ", "锛"),
+        *("\x1b[32m", "\x1b", "[0m", "鈥檛", "鈥", "ðŸ˜Š", "### End", "##", "AI: ", "助手：", "{% if x %}", "{{{"),
+        *('<p class="a">', "<o:p>", '<img src="a">', "<sup a=b>", "[1]"),
         *("涓\ufffd", "caf\u00c3\u00a9"),
         *("{", "}", "\\", "^", "_", "|", "-", '"', "(", ")"),
     ]
@@ -495,7 +582,28 @@ def test_inline_math_is_told_from_prices(text, kept):
 
 
 @pytest.mark.parametrize(
-    "piece", ["$=", "`", "\\(", "\\[", "<tool_call>", "<sup>", "<b ", "{{", " ", "\n", "\n ", "中\u200d", "</s>"]
+    "piece",
+    [
+        "\x1b[",
+        "\x1b]",
+        "### Instruction:\n",
+        "AI: ",
+        '<sup a="b">',
+        "<p a=",
+        "$=",
+        "`",
+        "\\(",
+        "\\[",
+        "<tool_call>",
+        "<sup>",
+        "<b ",
+        "{{",
+        " ",
+        "\n",
+        "\n ",
+        "中\u200d",
+        "</s>",
+    ],
 )
 def test_repairs_take_time_in_proportion_to_a_text(piece):
     started = time.process_time()

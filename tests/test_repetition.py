@@ -88,7 +88,14 @@ def test_whitespace_is_folded_for_characters():
 
 @pytest.mark.parametrize(
     "text",
-    ["今天天气很好。" * 12, "我喜欢你，" * 20, "the cat sat on the mat " * 12, "I like you. You like me. " * 10],
+    [
+        "今天天气很好。" * 12,
+        "我喜欢你，" * 20,
+        "\n".join(f"{k}、一双羊毛手套" for k in range(1, 21)),
+        "the cat sat on the mat " * 12,
+        "I like you. You like me. " * 10,
+        "\n".join(f"{k}. A pair of woollen gloves" for k in range(1, 21)),
+    ],
 )
 def test_what_is_said_again_and_again_is_above_both_thresholds(text):
     by_token, by_char = measures(text)
@@ -111,6 +118,25 @@ def test_characters_see_what_is_no_token_or_one(text):
         "\n".join(f"{k}. Open the {word} menu and press {word}" for k, word in enumerate("abcdefghij")),
         "\n".join(f"{a}×{b}={a * b}" for a in range(1, 10) for b in range(1, a + 1)),
         "\n".join(f"{a} times {b} is {a * b}" for a in range(1, 10) for b in range(1, 10)),
+        "\n".join(
+            f"{k}. 星期{day}：早餐吃鸡蛋，午餐吃{dish}，晚餐喝粥"
+            for k, (day, dish) in enumerate(zip("一二三四五六日", "面饭饺饼粉鱼肉", strict=True), 1)
+        ),
+        "\n".join(
+            f"{k}. {day}: eggs for breakfast, {dish} for lunch"
+            for k, (day, dish) in enumerate(
+                [
+                    ("Monday", "rice"),
+                    ("Tuesday", "soup"),
+                    ("Wednesday", "fish"),
+                    ("Thursday", "beans"),
+                    ("Friday", "pasta"),
+                    ("Saturday", "salad"),
+                    ("Sunday", "roast"),
+                ],
+                1,
+            )
+        ),
         "一一得一，一二得二，二二得四，一三得三，二三得六，三三得九，一四得四，二四得八，三四十二，四四十六。",
         ", ".join(str(k) for k in range(100)),
         "床前明月光，疑是地上霜。\n举头望明月，低头思故乡。\n" * 2,
@@ -122,7 +148,7 @@ def test_characters_see_what_is_no_token_or_one(text):
         "姓名：" + "\n" + "_" * 200,
     ],
     ids=[
-        *("short", "zh steps", "en steps", "products", "times", "zh products", "count"),
+        *("short", "zh steps", "en steps", "products", "times", "zh meals", "en meals", "zh products", "count"),
         *("poem", "song", "code", "table", "markup", "numbers", "rule"),
     ],
 )

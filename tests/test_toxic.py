@@ -31,6 +31,16 @@ TOXIC_ZH = {
     "他掏出鸡巴": ["鸡巴"],
     "龟孙子，给老子滚": ["龟孙子", "给老子滚"],
     "你fuck什么，nmsl": ["fuck", "nmsl"],
+    "你他妈到底查不查？": ["你他妈"],
+    "他妈的！又停电": ["他妈的！"],
+    "真是个王八蛋": ["王八蛋"],
+    "卧槽，下雪了": ["卧槽"],
+    "一群脑残": ["脑残"],
+    "你个智障": ["智障"],
+    "你们这群废物，真没用": ["废物"],
+    "你是不是弱智": ["弱智"],
+    "傻 逼 队友": ["傻 逼"],
+    "ｆｕｃｋ，又输了": ["fuck"],
 }
 CLEAN_ZH = [
     "尼玛县位于西藏那曲市，尼玛扎西是那里的医生。",
@@ -61,6 +71,12 @@ CLEAN_ZH = [
     "医生说自慰是正常的生理现象。",
     "妈妈逼我写作业，你妈逼你结婚吗？",
     "真他妈妈做的菜，味道很好。",
+    "你他妈妈的做法一样，我他妈妈没见过。",
+    "智障人士和弱智儿童需要帮助，你是智障者的老师。",
+    "工厂的废物要处理，白痴是旧时的医学用语。",
+    "医生检查了阴茎和阴道，手淫无害。",
+    "我操着一口方言，我操起铁锹。",
+    "脑残疾与脑残留病灶。",
 ]
 TOXIC_EN = {
     "Fuck you.": ["fuck"],
@@ -81,7 +97,15 @@ TOXIC_EN = {
     "faggots": ["faggots"],
     "she is a slut and a whore": ["slut", "whore"],
     "give me a blowjob": ["blowjob"],
-    "show your tits": ["tits"],
+    "show your tits": ["your tits"],
+    "Send it, you lazy bastards.": ["bastards"],
+    "You're such an idiot!": ["idiot"],
+    "you stupid old moron": ["moron"],
+    "She calls me a bitch": ["bitch"],
+    "Holy shit, WTF": ["shit", "wtf"],
+    "I do f**king nothing, sh*t": ["f**king", "sh*t"],
+    "F U C K this, f.u.c.k": ["f u c k", "f.u.c.k"],
+    "Ｆｕｃｋ off": ["fuck"],
     "suck my dick": ["suck my dick"],
     "Go kill yourself": ["go kill yourself"],
     "i'll kill you": ["i'll kill you"],
@@ -116,6 +140,11 @@ CLEAN_EN = [
     "Orgasm and masturbation are topics of sex education.",
     "Dickens wrote about a dickey bird.",
     "The dam was damaged and the hello shell fell.",
+    "Tits are small birds such as the blue tit; boobies are large seabirds.",
+    "The Idiot is a novel by Dostoevsky; you know the idiot in it.",
+    "A bastard sword has a long grip; the king's bastard inherited nothing.",
+    "x = f*k + s*t",
+    "The penis, the vagina and orgasm in sex education.",
     "Fucus is a genus of brown algae; Fuchsia is a plant.",
 ]
 
@@ -134,7 +163,7 @@ def test_innocent_words_that_look_like_toxic_ones_are_not(text):
     assert found(text) == []
 
 
-@pytest.mark.parametrize(("text", "words"), [("你这个白痴", ["白痴"]), ("What a damn idiot", ["damn", "idiot"])])
+@pytest.mark.parametrize(("text", "words"), [("真是白痴", ["白痴"]), ("What a damn idiot", ["damn", "idiot"])])
 def test_mild_words_count_where_asked_for(text, words):
     assert (found(text), found(text, mild=True)) == ([], words)
 
@@ -148,7 +177,7 @@ def test_each_row_has_its_own_words_in_the_order_of_the_input():
 
 def test_the_shipped_list_has_each_word_once_and_innocent_words_cover_a_part_of_a_toxic_one():
     words = shipped()
-    toxic = words.strong + words.mild
+    toxic = words.strong + words.aimed + words.mild
 
     def covers(innocent: str) -> bool:
         ends = [innocent[k:] for k in range(len(innocent))]
@@ -177,7 +206,7 @@ def test_a_list_of_ones_own_takes_the_place_of_the_shipped_one(tmp_path):
         ("words: {}", "has no words"),
         ("words: {slur: [a]}", "words.slur is list"),
         ("words: {slur: {fr: {strong: [a]}}}", "words.slur has 'fr'; expected zh or en"),
-        ("words: {slur: {en: {hard: [a]}}}", "words.slur.en has 'hard'; expected strong or mild"),
+        ("words: {slur: {en: {hard: [a]}}}", "words.slur.en has 'hard'; expected strong or aimed or mild"),
         ("words: {slur: {en: {strong: a}}}", "words.slur.en.strong is str; expected a list of words"),
         ("words: {slur: {en: {strong: [no]}}}", "words.slur.en.strong has False; expected a word"),
         ("words: {slur: {en: {strong: ['']}}}", "words.slur.en.strong has ''; expected a word"),

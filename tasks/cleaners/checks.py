@@ -22,7 +22,8 @@ from tasks.cleaners.truncated import truncated_in
 from tasks.core.params import CleanParams
 from tasks.core.text import units_of
 
-NOTHING_SAID = r"\A[\s.。…·,，、;；:：\-—–_]*\z"  # an answer of stops and dashes has no unit
+# An answer of stops or of dashes alone has no unit; of both it is Morse code.
+NOTHING_SAID = r"\A\s*(?:[.。…·\s]+|[-—–_]+|[,，、;；:：]+)?\s*\z"
 
 
 class Check(NamedTuple):

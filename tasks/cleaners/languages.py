@@ -17,20 +17,26 @@ LEAST_PROSE = 0.7  # share of an answer that is no code, below which it is code 
 ENGLISH_PROSE = rf"(?i)\b(?:{ENGLISH_WORDS}|an?|in|is|was|for|on|be|will|i|by|at|as|or|its|there)\b"
 LEAST_ENGLISH_WORDS = 3
 # What a prompt says that asks for another language, or for words, names and code, which have none of their own.
+EAST_ASIAN_TONGUES_EN = "chinese|mandarin|cantonese|japanese|korean"
 TONGUES_EN = (
-    r"english|chinese|mandarin|cantonese|french|german|spanish|italian|portuguese|dutch|japanese|korean|russian|arabic"
-    r"|hindi|urdu|bengali|turkish|greek|latin|hebrew|thai|vietnamese|polish|swedish|indonesian|ukrainian|farsi|persian"
+    rf"english|{EAST_ASIAN_TONGUES_EN}|french|german|spanish|italian|portuguese|dutch|russian|arabic|hindi|urdu|bengali"
+    r"|turkish|greek|latin|hebrew|thai|vietnamese|polish|swedish|indonesian|ukrainian|farsi|persian"
 )
 ASKS_OTHERWISE_EN = (
-    rf"(?i)translat|locali[sz]|languages?|bilingual|pinyin|(?:^|[^\p{{Latin}}])(?:{TONGUES_EN}"
-    r"|spell|words?|letters?|acronym|abbreviat|anagram|rhyme|lyrics?|song|poem|haiku|quot(?:e|ation)|proverb|idiom|slang"
-    r"|hashtag|usernames?|names?|brand|slogan|titles?|code|coding|function|script|program|sql|quer(?:y|ies)|regex"
+    r"(?i)translat|locali[sz]|languages?|bilingual|pinyin|\p{L}['’]?s? names?\b|(?:^|[^\p{Latin}])(?:"
+    r"spell|words?|letters?|acronym|abbreviat|anagram|rhyme|lyrics?|haiku|quot(?:e|ation)|proverb|idiom|slang"
+    r"|hashtag|usernames?|brand|slogan|titles?|code|coding|function|script|program|sql|quer(?:y|ies)|regex"
     r"|regular expression|html|css|json|xml|yaml|python|java|javascript|algorithm|commands?|api|excel|formula|prompts?"
     r"|midjourney|bash|shell|keras|pytorch|tensorflow)"
 )
+NAMES_A_TONGUE_EN = rf"(?i)(?:^|[^\p{{Latin}}])(?:{TONGUES_EN})"
+NAMES_AN_EAST_ASIAN_TONGUE_EN = rf"(?i)(?:^|[^\p{{Latin}}])(?:{EAST_ASIAN_TONGUES_EN})"
+EAST_ASIAN = ["zh", "ja", "ko"]
+# The question's own language, named or asked for: 请用中文回答 is no request for another.
+OWN_TONGUE = {"zh": r"中文|汉语|漢語|普通话|国语|國語", "en": r"(?i)\b(?:in|use|using|speak|only)(?: \w+)? english"}
 ASKS_OTHERWISE_ZH = (
     r"翻译|翻譯|译成|译为|譯|译文|双语|語言|语言|(?:[英法德日韩韓俄汉漢国國葡粤拉丁泰越]|西班牙|葡萄牙|意大利|阿拉伯|印地|中|外)[语文語]"
-    r"|拼音|单词|單詞|词语|词汇|词[类性]|[个個]词|一词|短语|单字|拼写|缩写|字母|首字|元音|押韵|歌词|歌曲|诗|俳句|引用|引言|名言|谚语"
+    r"|拼音|单词|單詞|词语|词汇|词[类性]|[个個]词|一词|短语|单字|拼写|缩写|字母|首字|元音|押韵|歌词|俳句|引用|引言|名言|谚语"
     r"|成语|俚语|标签|用户名|名称|名字|命名|姓名|品牌|口号|书名|片名|网址|网站|网页|代码|程序|程式|函数|函數|脚本|查询|正则|编程|算法"
     r"|命令|指令|数组|字符|公式|方程|提示词|密码"
 )
@@ -67,7 +73,7 @@ def _differs(rows: pl.Series) -> pl.Series:
         rows.struct.unnest()
         .with_row_index()
         .filter(~asked.is_in(UNJUDGED) & ~answered.is_in(UNJUDGED) & (asked != answered))
-        .filter(~prompt.str.contains(ASKS_OTHERWISE_EN) & ~prompt.str.contains(ASKS_OTHERWISE_ZH))
+        .filter(~_asks_otherwise(prompt, asked, answered))
         .filter(asked.is_in(list(PASSAGES)) | (prompt.str.count_matches(WORD) >= LEAST_PROMPT_WORDS))
         .filter(~_holds_passage(prompt, asked, answered))
         .with_columns(prose=without_code(pl.col("answer")))
@@ -75,6 +81,21 @@ def _differs(rows: pl.Series) -> pl.Series:
         .filter(answered.is_in(list(PASSAGES)) | _is_latin_prose(prose, answered))
     )
     return pl.Series(range(len(rows)), dtype=pl.UInt32).is_in(suspects["index"].implode())
+
+
+def _asks_otherwise(prompt: pl.Expr, asked: pl.Expr, answered: pl.Expr) -> pl.Expr:
+    """Whether the prompt asks for words, names or code, or names a language that may be the answer's.
+
+    Languages in Latin letters are taken for one another, so each stands for all.
+    """
+    for tag, own in OWN_TONGUE.items():
+        prompt = pl.when(asked == tag).then(prompt.str.replace_all(own, " ")).otherwise(prompt)
+    names_it = (
+        pl.when(answered.is_in(EAST_ASIAN))
+        .then(prompt.str.contains(NAMES_AN_EAST_ASIAN_TONGUE_EN))
+        .otherwise(prompt.str.contains(NAMES_A_TONGUE_EN))
+    )
+    return names_it | prompt.str.contains(ASKS_OTHERWISE_EN) | prompt.str.contains(ASKS_OTHERWISE_ZH)
 
 
 def _is_latin_prose(text: pl.Expr, language: pl.Expr) -> pl.Expr:

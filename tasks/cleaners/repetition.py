@@ -18,8 +18,9 @@ TOKEN_GRAM, LEAST_TOKEN_GRAMS = 4, 24  # with fewer n-grams a share says nothing
 CHAR_GRAM, LEAST_CHAR_GRAMS = 10, 48
 LEAST_CHARS = TOKEN_GRAM + LEAST_TOKEN_GRAMS - 1  # a token has a character or more: no shorter text is measured
 CODE = r"(?s)```.*?(?:```|\z)"
-# Lines that repeat by right, also outside a fence: rows of tables, markup, statements, lists of numbers.
-NO_PROSE = r"(?m)^.*(?:\||</?[a-zA-Z][^<>\n]*>|&lt;|[{};]\s*$).*$|^[^\p{L}\n]*$|\[[^\p{L}\n]*\]"
+# Lines that repeat by right, also outside a fence: rows of tables, markup, statements, lists of numbers. And the
+# numbers of a list, which make items differ that say the same.
+NO_PROSE = r"(?m)^.*(?:\||</?[a-zA-Z][^<>\n]*>|&lt;|[{};]\s*$).*$|^[^\p{L}\n]*$|\[[^\p{L}\n]*\]|^[ \t]*\d{1,3}[.)、）]"
 IS_BLANK = np.array([chr(code).isspace() for code in range(0x3002)])  # by code point; there is none above U+3000
 ROWS = 512  # measured at once: their n-grams and the table of `_repeats` stay in the cache
 TABLE_BITS = 18
@@ -40,9 +41,10 @@ class Symbols(NamedTuple):
 def measure_repetition(answers: pl.Series) -> pl.DataFrame:
     """token_repetition (4-grams) and char_repetition (10-grams) of each text, in order; 0.0 where it is too short.
 
-    Code blocks, markup, tables and lines without a letter are left out. Tokens are those of `tasks.core.text.tokens`,
-    characters are code points with whitespace folded to one blank: right for Chinese as well. N-grams are told apart
-    by a 64-bit hash of them and their row: two that differ count as equal once in some 10^19 pairs.
+    Code blocks, markup, tables, lines without a letter and the numbers of lists are left out. Tokens are those of
+    `tasks.core.text.tokens`, characters are code points with whitespace folded to one blank: right for Chinese as
+    well. N-grams are told apart by a 64-bit hash of them and their row: two that differ count as equal once in some
+    10^19 pairs.
     """
     prose = pl.col("text").fill_null("").str.replace_all(CODE, " ").str.replace_all(NO_PROSE, " ")
     texts = answers.alias("text").to_frame().select(prose).with_row_index("row")

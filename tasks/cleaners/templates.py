@@ -22,8 +22,9 @@ _LABELS = r"Output|Answer|Response|输出|回答|答案|答复|回复|响应"
 _LEADING = re.compile(rf"\A\s*(?:(?:{_RESPONSE}[ \t]*\n?|(?:{_LABELS})[ \t]*[:：][ \t]*\n)\s*)+")
 _TRAILING = re.compile(
     r"(?:\A\s*|(?<!\s)\s*\n[ \t]*)(?:"
-    r"#{2,3}(?: ?(?:Response|Instruction|Input|Human|User|Assistant|回答|回复|指令|输入|用户|人类)[:：]?| ?(?:End|END|结束))?"
+    r"#{2,3} ?(?:Response|Instruction|Input|Human|User|Assistant|回答|回复|指令|输入|用户|人类)[:：]?"
     r"|(?P<role>Human|User|HUMAN|USER|人类|用户)[:：])\s*\Z"
+    r"|(?<!\s)\s*\n[ \t]*#{2,3}(?: ?(?:End|END|结束))?\s*\Z"
 )
 _DIALOGUE = re.compile(
     r"^[ \t]*(?:human|user|ai|assistant|(?:chat ?)?bot|system|agent|customer|[qa]"
@@ -73,19 +74,20 @@ ABOUT_TEMPLATES = (
 
 # At the beginning of an answer, who speaks; at its end, the next instruction that a model made up and all after it.
 _SPEAKER = (
-    r"(?:AI|GPT|ChatGPT|Assistant|ASSISTANT|(?:AI|Virtual) [Aa]ssistant|AI(?:助手|助理)|助手|助理|人工智能(?:助手|助理)?)[ \t]*[:：]"
+    r"(?:(?:AI |Virtual )?(?:Assistant|ASSISTANT)|AI assistant|AI|GPT|ChatGPT|(?:AI|人工智能)?(?:助手|助理)|人工智能)"
+    r"[ \t]*[:：]"
 )
-_SPEAKS_FIRST = re.compile(rf"\A\s*{_SPEAKER}[ \t]*(?=\S)")
+_SPEAKS_FIRST = re.compile(rf"\A\s*{_SPEAKER}\s*(?=\S)")
 _RUN_ON = re.compile(
     r"(?<!\s)\s*\n[ \t]*#{2,3} ?(?:Instruction|Human|User|指令|指示|用户|人类)[:：].*\Z",
     re.S,
 )
-_NAME_BEFORE_COLON = re.compile(r"^[ \t*]*[A-Za-z\u4e00-\u9fff][\w .]{0,20}[:：]", re.M)
+_NAME_BEFORE_WORDS = re.compile(r"^[ \t]*(?:\*\*)?(?:[A-Z]\w{0,15}|[\u4e00-\u9fff]{1,4})(?:\*\*)?[:：][ \t]*\S", re.M)
 LOOKS_SPOKEN = rf"\A\s*{_SPEAKER}|\n[ \t]*#{{2,3}} ?(?:Instruction|Human|User|指令|指示|用户|人类)[:：]"
 # Rows that show who speaks on purpose.
 ABOUT_DIALOGUES = (
-    rf"{ABOUT_TEMPLATES}|dialog|conversation|\bchat\b|chat ?bot|interview|script|transcript|role-?play|对话|聊天|访谈|采访|剧本"
-    r"|台词|角色"
+    rf"{ABOUT_TEMPLATES}|dialog|conversation|\bchat\b|chat ?bot|interview|script|transcript|role-?play"
+    r"|对话|聊天|访谈|采访|剧本|台词|角色"
 )
 
 
@@ -93,7 +95,7 @@ def strip_speaker(answer: str) -> str:
     """Take out the name of the one who answers, where no other speaks, and an instruction that follows the answer."""
     answer = _RUN_ON.sub(lambda run_on: "" if _is_prose(answer[: run_on.start()]) else run_on.group(), answer)
     spoken = _SPEAKS_FIRST.sub("", answer)
-    return answer if _NAME_BEFORE_COLON.search(spoken) else spoken
+    return answer if _NAME_BEFORE_WORDS.search(spoken) or _DIALOGUE.search(spoken) else spoken
 
 
 def _is_prose(before: str) -> bool:
@@ -153,6 +155,6 @@ def fill(values: dict[str, str]) -> Callable[[str], str]:
 
 
 def unfilled_in(text: pl.Expr) -> pl.Expr:
-    """The first {{name}}, {{{name}}} or {% if … %} of each text, null where none is left or the text is about code or templates."""
+    """The first {{name}}, {{{name}}} or {% if … %} of each text; null where there is none or it is about code."""
     shown_on_purpose = text.str.contains(f"{_ABOUT_BRACES}|{_ASKED_FOR}")
     return pl.when(~shown_on_purpose).then(text.str.extract(_UNFILLED, 1))

@@ -2,7 +2,7 @@
 
 A word list sees words, not what is meant: fiction, quotations and advice against insults are found as well, and what
 hurts without a bad word is not. So it flags. Latin words count as whole words, Chinese ones anywhere but in the longer
-words and phrases that the list names innocent.
+words and phrases that the list names innocent. Full-width letters are read as half-width ones.
 """
 
 import re
@@ -18,14 +18,26 @@ from tasks.core.errors import ParamsError
 
 SHIPPED = Path(__file__).with_name("toxic_words.yaml")
 LANGUAGES = ("zh", "en")
-LEVELS = ("strong", "mild")
-SHAPE = "words: {category: {zh or en: {strong or mild: [words]}}}, innocent: {zh or en: [words]}"
+LEVELS = ("strong", "aimed", "mild")
+SHAPE = "words: {category: {zh or en: {strong, aimed or mild: [words]}}}, innocent: {zh or en: [words]}"
+# How a person is called something: you lazy …, 你这个….
+_ADJECTIVES = (
+    r"absolute|big|bloody|complete|cruel|damn|dirty|dumb|fat|filthy|goddamn|greedy|ignorant|lazy|little|lousy|lying|mindless"
+    r"|miserable|old|pathetic|poor|rotten|selfish|silly|stupid|total|ugly|useless|utter|worthless"
+)
+_CALLS = (
+    rf"(?-u:\b)you(?:['’]re| are)?(?: (?:such|just|an?|all|nothing but|{_ADJECTIVES})){{0,4}} "
+    r"|你们?(?:真的?|就|才|简直)?(?:是不是|是)?(?:一?个|[这那][个种些群帮只头]?|一?[群帮])?[大小死臭老蠢破]?"
+)
+_FULL_WIDTH = {chr(code): chr(code - 0xFEE0) for code in (*range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))}
+_SPELLED_WIDE = r"[Ａ-Ｚａ-ｚ]{2}"
 
 
 class ToxicWords(NamedTuple):
     """A list as it is looked for, in lower case."""
 
     strong: tuple[str, ...]
+    aimed: tuple[str, ...]
     mild: tuple[str, ...]
     innocent: tuple[str, ...]
 
@@ -54,7 +66,8 @@ def load(path: Path) -> ToxicWords:
         raise ParamsError(f"{path}: has no words; expected {SHAPE}")
     innocent = _mapping(sections.get("innocent", {}), path, "innocent", LANGUAGES)
     spared = [word for language, words in innocent.items() for word in _words(words, path, f"innocent.{language}")]
-    return ToxicWords(tuple(by_level["strong"]), tuple(by_level["mild"]), tuple(spared))
+    strong, aimed, mild = (tuple(by_level[level]) for level in LEVELS)
+    return ToxicWords(strong, aimed, mild, tuple(spared))
 
 
 def _mapping(value: Any, path: Path, where: str, allowed: tuple[str, ...] | None = None) -> dict[str, Any]:
@@ -76,27 +89,36 @@ def _words(value: Any, path: Path, where: str) -> Iterator[str]:
 
 
 def toxic_words(texts: pl.Expr, words: ToxicWords | None = None, mild: bool = False) -> pl.Expr:
-    """The toxic words of each text, lower-case, in order and each time they occur; strong ones, or all with `mild`."""
+    """The toxic words of each text, lower-case, in order and each time they occur; all of the list with `mild`."""
     words = words or shipped()
-    wanted = words.strong + words.mild if mild else words.strong
-    return texts.map_batches(lambda column: _find(column, wanted, words.innocent), return_dtype=pl.List(pl.String))
+    if mild:
+        words = ToxicWords((*words.strong, *words.aimed, *words.mild), (), (), words.innocent)
+    return texts.map_batches(lambda column: _find(column, words), return_dtype=pl.List(pl.String))
 
 
-def _find(texts: pl.Series, wanted: tuple[str, ...], innocent: tuple[str, ...]) -> pl.Series:
-    """All words of `wanted`, looked for with boundaries in the few texts that have one of them anywhere at all."""
+def _find(texts: pl.Series, words: ToxicWords) -> pl.Series:
+    """All words, looked for with boundaries in the few texts that have one of them anywhere at all."""
     rows = texts.alias("text").to_frame().with_row_index("row")
-    suspects = rows.filter(pl.col("text").str.contains_any(list(wanted), ascii_case_insensitive=True))
-    matches = pl.col("text").str.to_lowercase().str.extract_all(_pattern(wanted, innocent))
-    found = suspects.select("row", found=matches.list.eval(pl.element().filter(pl.element().is_in(list(wanted)))))
+    text, word = pl.col("text"), pl.element()
+    looks_toxic = text.str.contains_any([*words.strong, *words.aimed], ascii_case_insensitive=True)
+    suspects = rows.filter(looks_toxic | text.str.contains(_SPELLED_WIDE))
+    matches = text.str.replace_many(_FULL_WIDTH).str.to_lowercase().str.extract_all(_pattern(words))
+    is_alone = word.is_in([*words.strong, *words.innocent])
+    named = matches.list.eval(pl.when(is_alone).then(word).otherwise(word.str.replace(f"^(?:{_CALLS})", "")))
+    found = suspects.select("row", found=named.list.eval(word.filter(~word.is_in(list(words.innocent)))))
     every = rows.select("row").join(found, on="row", how="left", maintain_order="left")
     return every["found"].fill_null([])
 
 
 @cache
-def _pattern(wanted: tuple[str, ...], innocent: tuple[str, ...]) -> str:
+def _pattern(words: ToxicWords) -> str:
     """All words as one Rust expression; of words that start at one place the longest is found."""
-    longest_first = sorted({*wanted, *innocent}, key=lambda word: -len(word))
-    return "|".join(_bounded(word) for word in longest_first)
+    called = f"(?:{_CALLS})(?:{_any_of(*words.aimed, *words.innocent)})|" if words.aimed else ""
+    return called + _any_of(*words.strong, *words.innocent)
+
+
+def _any_of(*words: str) -> str:
+    return "|".join(_bounded(word) for word in sorted(set(words), key=lambda word: -len(word)))
 
 
 def _bounded(word: str) -> str:

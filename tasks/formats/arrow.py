@@ -24,6 +24,7 @@ def rows_of(file: Input) -> Iterator[dict[str, Any]]:
         handle = pa.memory_map(str(file.path)) if file.path else pa.BufferReader(b"".join(file.chunks))
         batches = _parquet(handle) if file.head.startswith(b"PAR1") else _arrow(handle, file.head)
         for batch in batches:
+            batch.validate(full=True)  # offsets that lead out of the file would end the process
             yield from map(_plain, batch.to_pylist())
     except (pa.ArrowException, OSError, Damaged) as error:
         raise SourceError(f"{file.name}: damaged Parquet or Arrow file: {error}") from None

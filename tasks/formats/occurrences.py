@@ -20,7 +20,8 @@ class Occurrences:
             return []
         keys = np.frombuffer(bytes.fromhex("".join(ids)), dtype="S16")
         unique, places, counts = np.unique(keys, return_inverse=True, return_counts=True)
-        n_before: list[int] = sum((_counts(run, unique) for run in self.runs), np.zeros(len(unique), int))[places].tolist()
+        found = sum((_counts(run, unique) for run in self.runs), np.zeros(len(unique), np.int64))
+        n_before: list[int] = found[places].tolist()
         self._add((unique, counts.astype(np.uint32)))
         here: Counter[int] = Counter()
         for index, place in enumerate(places.tolist()):

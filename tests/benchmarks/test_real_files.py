@@ -1,4 +1,4 @@
-"""Every file of the real data through ingest: no record is lost; with `pytest -s` a table of what became of them.
+"""Every file of the real data through ingest and clean: no record is lost; `pytest -s` prints what became of them.
 
 Needs the folder that INSTRUCTFLOW_DATA names; skipped where it is not there.
 """
@@ -14,9 +14,10 @@ import polars as pl
 import pytest
 from lost_values import lost_values
 
+from tasks.clean import clean
 from tasks.core.errors import ParamsError, SourceError
 from tasks.core.files import read_examples
-from tasks.core.params import IngestParams, Source
+from tasks.core.params import CleanParams, IngestParams, Source
 from tasks.formats.conversation import REASONS
 from tasks.formats.read import Record, records
 from tasks.ingest import check, ingest
@@ -100,7 +101,8 @@ pytestmark = [
 def table():
     lines: list[str] = []
     yield lines
-    print("\n| file | format | kind | records | examples | rejects | s |\n|---|---|---|---:|---:|---|---:|")
+    print("\n| file | format | kind | records | examples | rejects | s | dropped | flagged | edited | s |")
+    print("|---|---|---|---:|---:|---|---:|---:|---:|---:|---:|")
     print("\n".join(lines))
 
 
@@ -121,7 +123,7 @@ def test_no_record_of_a_real_file_is_lost(case, table, tmp_path):
             ingest(path, tmp_path / "out", IngestParams(), name="real", source=source)
         found = check(path, source) if case.format else {"format": "", "files": {}, "records": "", "rejects": {}}
         kinds, why = ", ".join(set(found["files"].values())), said(found["rejects"]) or str(error.value)[:90]
-        table.append(f"| {case.path} | {found['format']} | {kinds} | {found['records']} | error | {why} | |")
+        table.append(f"| {case.path} | {found['format']} | {kinds} | {found['records']} | error | {why} | | | | | |")
         assert sum(found["rejects"].values()) == (found["records"] or 0)
         assert not (tmp_path / "out").exists()
         return
@@ -130,7 +132,7 @@ def test_no_record_of_a_real_file_is_lost(case, table, tmp_path):
     kinds = ", ".join(f"{kind} × {n}" if n > 1 else kind for kind, n in m["files"].items())
     table.append(
         f"| {case.path} | {m['format']} | {kinds} | {m['records']:,} | {report.rows_out:,} | {said(m['rejects'])} "
-        f"| {seconds:.1f} |"
+        f"| {seconds:.1f} | {cleaned_twice(tmp_path)} |"
     )
     examples, rejects = read_examples(tmp_path / "out"), pl.read_parquet(tmp_path / "out" / "rejects.parquet")
     assert m["format"] == case.format
@@ -140,6 +142,28 @@ def test_no_record_of_a_real_file_is_lost(case, table, tmp_path):
     assert set(rejects["error"]) <= set(REASONS)
     assert not set(rejects["row"]) & set(examples["source_row"])
     assert lost_in(path, source, examples) == {}
+
+
+def cleaned_twice(folder: Path) -> str:
+    """Clean; every row that went or changed has its line, and what was cleaned is clean. How many, and seconds."""
+    start = perf_counter()
+    report = clean(folder / "out", folder / "once", CleanParams())
+    seconds = perf_counter() - start
+    before, after = (read_examples(folder / name).select("id", "messages", "tools", "meta") for name in ("out", "once"))
+    ids = {
+        action: set(lines["id"])
+        for (action,), lines in pl.read_parquet(folder / "once" / "ledger.parquet").group_by("action")
+    }
+    assert set(before["id"]) - set(after["id"]) == ids.get("drop", set())
+    changed = set(after.join(before, on=after.columns, how="anti", nulls_equal=True)["id"])
+    assert changed == ids.get("edit", set()) - ids.get("drop", set())
+    assert report.rows_in - len(ids.get("drop", ())) == report.rows_out == len(after)
+    if len(after):
+        again = clean(folder / "once", folder / "twice", CleanParams())
+        assert {action: n for action, n in again.ledger.items() if action != "flag"} == {}
+        assert read_examples(folder / "twice").equals(read_examples(folder / "once"))
+    n = {action: f"{len(ids.get(action, ())):,}" for action in ("drop", "flag", "edit")}
+    return f"{n['drop']} | {n['flag']} | {n['edit']} | {seconds:.1f}"
 
 
 def lost_in(path: Path, source: Source, examples: pl.DataFrame) -> dict[str, list[str]]:
