@@ -8,7 +8,7 @@ from tasks.formats.forms import FIRST_RECORDS
 from tasks.formats.read import Reject
 from tasks.formats.rows import Row
 
-MOST_CHARS = 200  # of a turn
+MOST_CHARS = 300  # of a turn, of what is said of a reject
 
 
 class FieldMap:
@@ -62,7 +62,10 @@ def shown(result: dict[str, Any]) -> Iterator[str]:
     if n_rejects:
         yield "rejects"
         yield from (f"  {reason}: {n:,}" for reason, n in result["rejects"].items())
-        yield from (f"  {r['row']}: {r['error']}: {_cut(r['detail'])}" for r in result["first_rejects"])
+        alike: dict[tuple[str, str], list[str]] = {}
+        for reject in result["first_rejects"]:
+            alike.setdefault((reject["error"], reject["detail"]), []).append(reject["row"])
+        yield from (f"  {_some(places)}: {error}: {_cut(detail)}" for (error, detail), places in alike.items())
         if more := n_rejects - len(result["first_rejects"]):
             yield f"  and {more:,} more"
 
