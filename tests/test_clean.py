@@ -405,7 +405,7 @@ def test_a_tokenizer_counts_tokens_and_bounds_them(tmp_path):
 def test_an_answer_that_repeats_itself_is_dropped_with_its_measure(answer):
     left, lines = run("问 q", answer)
     (drop,) = [line for line in lines if line["action"] == "drop"]
-    assert (left, drop["reason"], drop["threshold"]) == (None, "repetition", 0.5)
+    assert (left, drop["reason"], drop["threshold"]) == (None, "repetition", 0.7)
     assert 0.8 < drop["measure"] < 1
 
 

@@ -87,7 +87,8 @@ def test_chinese_that_is_not_misread_stays(text):
         ("It’s a café", "It鈥檚 a caf茅"),
         ("早上好 😊 hi 🎉", "早上好 😊 hi 🎉".encode().decode("cp1252", errors="replace").replace("\ufffd", "\x90")),
         ("water 😊", "water ðŸ˜Š"),
-        ("π r² 圆", "Ï€ rÂ² 圆"),
+        ("the area A = π * r^2.", "the area A = Ï€ * r^2."),
+        ("привет 你好", "Ð¿Ñ€Ð¸Ð²ÐµÑ‚ 你好"),
     ],
 )
 def test_signs_and_emoji_that_were_misread_inside_a_right_text_are_mended(whole, broken):
@@ -294,6 +295,7 @@ def test_what_only_looks_like_html_stays(text):
         ("怎么让div居中？", '<div style="margin:0 auto">甲</div>'),
         ("Turn the address into a link", '<a href="http://a.com">a</a>'),
         ("Make a navigation bar", '<ul class="nav">\n  <li><a href="#">Home</a></li>\n</ul>'),
+        ("做一张表", "<table>\n<tr>\n<td>甲 a</td>\n</tr>\n</table>"),
         ("做一个登录框", '<div class="login">\n  <p>用户名</p>\n</div>'),
         ("显示用户名", '<p class="{style.name}">用户</p><div className={name}>x</div>'),
         ("显示饼图", '<img src="pie.png" width="500">'),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tasks.cleaners.repetition import CODE, NO_PROSE, measure_repetition
 from tasks.core.text import tokens
 
-MOST_TOKENS, MOST_CHARS = 0.5, 0.6  # the thresholds that clean has by default
+MOST_TOKENS, MOST_CHARS = 0.7, 0.7  # the thresholds that clean has by default
 WORDS = [
     "今天",
     "天气",

@@ -40,6 +40,9 @@ TOXIC_ZH = {
     "你们这群废物，真没用": ["废物"],
     "你是不是弱智": ["弱智"],
     "傻 逼 队友": ["傻 逼"],
+    "你特么有病吧": ["你特么"],
+    "这个废物东西": ["废物东西"],
+    "你们就是一群废物": ["废物"],
     "ｆｕｃｋ，又输了": ["fuck"],
 }
 CLEAN_ZH = [
@@ -77,6 +80,7 @@ CLEAN_ZH = [
     "医生检查了阴茎和阴道，手淫无害。",
     "我操着一口方言，我操起铁锹。",
     "脑残疾与脑残留病灶。",
+    "你是神经病患者的家属吗？我妈的，又旧了。",
 ]
 TOXIC_EN = {
     "Fuck you.": ["fuck"],
@@ -102,6 +106,7 @@ TOXIC_EN = {
     "You're such an idiot!": ["idiot"],
     "you stupid old moron": ["moron"],
     "She calls me a bitch": ["bitch"],
+    "Heck you, you piece of garbage.": ["piece of garbage"],
     "Holy shit, WTF": ["shit", "wtf"],
     "I do f**king nothing, sh*t": ["f**king", "sh*t"],
     "F U C K this, f.u.c.k": ["f u c k", "f.u.c.k"],
@@ -144,6 +149,8 @@ CLEAN_EN = [
     "The Idiot is a novel by Dostoevsky; you know the idiot in it.",
     "A bastard sword has a long grip; the king's bastard inherited nothing.",
     "x = f*k + s*t",
+    "If you prick us, do we not bleed? Why do you freak out?",
+    "The pregnant bitch needs a quiet place for her puppies.",
     "The penis, the vagina and orgasm in sex education.",
     "Fucus is a genus of brown algae; Fuchsia is a plant.",
 ]

@@ -43,7 +43,8 @@ _PAGE_TAG = (
     rf"""(?:\s+(?:[\w:-]+\s*=\s*(?:"[^"<>{{]*"|'[^'<>{{]*'|[^\s"'<>{{]+)|{_BARE}))*\s*/?>"""
     r"""|https?://[^\s<>"'，。）]+"""
 )
-_SOURCE = r"(?s)\A\s*<[a-z].*\n[ \t]+<[a-z].*>\s*\z"
+# Of a page, written as one writes it: indented, or a tag to a line.
+_SOURCE = r"(?s)\A\s*<[a-z].*\n[ \t]+<[a-z].*>\s*\z|\A\s*<[a-z]+>\n<[a-z]+>\n.*>\s*\z"
 _PICTURE = re.compile(r"\A(?:[^\n]{0,200}\n)?\s*<img\s[^<>]*>\s*\Z")  # that is the answer, or is asked about
 # A row about markup, or with code or the source of a page, keeps its tags, also where they stand outside a fence. So
 # does one that asks for marks in a text: <u> may be the answer. Machine translation writes tags such as <正文>. Looked
@@ -84,7 +85,7 @@ _CODE_LINE = re.compile(
 def beside_tags(text: pl.Expr) -> pl.Expr:
     """Each text without the tags that pages leave behind, and without URLs: what tells whether it is about markup.
 
-    The indented source of a page, which is nothing else, stays whole.
+    A text that is the source of a page and nothing else stays whole.
     """
     return pl.when(text.str.contains(_SOURCE)).then(text).otherwise(text.str.replace_all(_PAGE_TAG, " "))
 

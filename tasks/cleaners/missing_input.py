@@ -1,8 +1,9 @@
 """Answers that say the input is missing, and do nothing else.
 
 "Please provide the text you want me to translate" answers a prompt whose text got lost: a pair of them teaches a model
-to ask for what it has. What counts is a short answer that begins so. A shop that asks for an order number, or an
-assistant that says "Sure" and asks for an address, is at work; so is one that helps and then offers more.
+to ask for what it has. What counts is a short answer that begins so: it says what it lacks, asks which one is meant, or
+asks for it. A shop that asks for an order number, or an assistant that says "Sure" and asks for an address, is at work;
+so is one that helps and then offers more.
 """
 
 import polars as pl
@@ -13,132 +14,166 @@ MAX_BYTES = 500  # of a whole answer; a longer one does more than ask. A Han cha
 HEAD_CHARS = 160  # of an answer, in which the lack is looked for
 CUE_CHARS = 80
 CUES = [
-    *("provide", "provided", "given", "give me", "share", "specif", "include", "attach", "missing"),
-    *("need more", "input", "not enough", "without", "supply", "mention", "forgot", "paste", "see any"),
-    *("see the", "don't see", "more context", "提供", "给出", "给定", "给我", "给予", "给到", "输入", "附上"),
-    *("指定", "缺少", "缺乏", "说明", "告诉", "上传", "看到", "更多", "发给", "粘贴", "不完整"),
+    *("provide", "given", "give me", "share", "specif", "include", "attach", "missing", "contain", "received"),
+    *("not see", "need more", "i need", "need the", "need to see", "input", "not enough", "without", "supply"),
+    *("mention", "forgot", "paste", "see any", "see the", "don't see", "don’t see", "more context", "send me"),
+    *("send the", "post", "upload", "resend", "enter the", "add the", "which ", "what text", "what is the"),
+    *("what's the", "come through", "empty", "提供", "给出", "给定", "给我", "给予", "给到", "输入", "附上", "附件"),
+    *("指定", "缺少", "缺乏", "少了", "说明", "告诉", "上传", "看到", "收到", "更多", "发给", "发来", "发过来"),
+    *("发出来", "再发", "贴", "不完整", "列出", "补充", "哪", "是什么"),
 ]
 
 # What a prompt brings along. An order number, an account or an address is none: asking for it is somebody's work.
 THING_EN = (
     r"(?:texts?|sentences?|paragraphs?|passages?|articles?|documents?|inputs?|content|contexts?|data(?:set)?"
-    r"|stor(?:y|ies)|poems?"
-    r"|lyrics|images?|pictures?|photos?|codes?(?: snippet)?|snippets?|questions?|statements?|words?|lists?"
-    r"|numbers?|options"
-    r"|choices|equations?|expressions?|problems?|topics?|phrases?|quotes?|reviews?|conversations?|dialogues?|scenarios?"
-    r"|essays?|excerpts?|materials?|files?|links?|urls?|examples?|prompts?|instructions?|information|details"
-    r"|recipes?|tweets?"
-    r"|values|items|table|chart|graph|source)"
+    r"|stor(?:y|ies)|poems?|lyrics|images?|pictures?|photos?|codes?(?: snippet)?|snippets?|questions?|statements?"
+    r"|words?|lists?|numbers?|options|choices|equations?|expressions?|problems?|topics?|phrases?|quotes?|reviews?"
+    r"|conversations?|dialogues?|scenarios?|essays?|excerpts?|materials?|files?|links?|urls?|examples?|prompts?"
+    r"|instructions?|information|details|recipes?|tweets?|values|items|tables?|chart|graph|source|letters?|functions?"
+    r"|programs?|scripts?|contracts?|clauses|names|attachments?|speech|drafts?|e-?mails?|posts?|reports?|messages?)"
 )
 _SORRY_EN = (
-    r"(?:(?:i['’]?m |i am )?(?:so |very |really )?sorry|apologies|i apologi[sz]e"
-    r"|unfortunately|hi|hello|hey)[,.;:!–—-]*\s?(?:but,? )?"
+    r"(?:(?:i['’]?m |i am )?(?:so |very |really )?sorry|apologies|i apologi[sz]e|unfortunately|hi|hello|hey"
+    r"|sure(?: thing)?|certainly|of course|okay|ok|no problem|absolutely|gladly"
+    r"|(?:i['’]d|i would|i['’]m|i am) (?:be )?(?:more than )?(?:happy|glad"
+    r"|love)(?: to(?: [^.,!?\n]{1,40})?)?)[,.;:!–—-]*\s?(?:but,? |however,? )?"
 )
 _IT_SEEMS = (
-    r"(?:it (?:seems|looks|appears)(?: like| that| as (?:if|though))? "
-    r"|i (?:notice|see|think|believe)d?(?: that)? |as |since |because |well, )?"
+    r"(?:it (?:seems|looks|appears)(?: like| that| as (?:if|though))? |i (?:notice|see|think|believe)d?(?: that)? |as "
+    r"|since |because |well, )?"
 )
+_GIVE_EN = (
+    r"(?:provided?|giv(?:e|en)|gave|shared?|include[d]?|suppl(?:y|ied)|specif(?:y|ied)|mention(?:ed)?|attach(?:ed)?"
+    r"|paste[d]?|enter(?:ed)?|upload(?:ed)?|tell|told|stated?|post(?:ed)?|sen[dt]|contain(?:ed)?)"
+)
+_NOT_EN = r"(?: not|n['’]t)"
 _ABSENT_EN = (
-    r"(?:you(?:['’]ve| have)? (?:have |may have |might have )?(?:not|n['’]t|forgot(?:ten)? to|neglected to|failed to)"
-    r"(?: actually| yet)? (?:provided?|give|given|shared?|included?|supplied|supply|specif(?:y|ied)|mentioned?"
-    r"|attach(?:ed)?|paste[d]?|enter(?:ed)?|upload(?:ed)?|tell|told|stated?)"
-    r"|you (?:did(?: not|n['’]t)|have(?: not|n['’]t)|do(?: not|n['’]t)) (?:actually |yet )?(?:seem to have )?"
-    r"(?:provided?|give|given|shared?|include[d]?|supply|supplied|specif(?:y|ied)|mention(?:ed)?|attach(?:ed)?"
-    r"|paste[d]?|enter(?:ed)?|upload(?:ed)?|tell|told|stated?))"
+    r"you(?:['’]ve)?(?: (?:have|may have|might have|seem to have|did|do))?(?:(?: not|n['’]t)(?: seem to have)?"
+    rf"| forgot(?:ten)? to| neglected to| failed to)(?: actually| yet)? {_GIVE_EN}"
 )
+_THE_EN = (
+    r"(?:(?:the|your|this|that|any|an?|some|both|more|all|of|which|two|full|complete|entire|actual|original|specific"
+    r"|relevant|[a-z-]+) ){0,4}?"
+)
+_CANNOT_EN = r"(?:cannot|can['’]t|(?:am |is |['’]m |['’]s )?(?:unable|not able|not possible|impossible))"
 _LACK_EN = (
-    rf"(?i){BEGINS}(?:{_SORRY_EN})?{_IT_SEEMS}(?:"
-    rf"{_ABSENT_EN}[^.!?\n]{{0,60}}\b{THING_EN}\b"
-    rf"|(?:there (?:is|was|are|were|seems to be|appears to be) )?no (?:[a-z-]+ )?{THING_EN}(?: (?:or|and) [a-z]+)?"
-    r"(?: (?:was|is|were|are|has been|have been))? (?:provided|given|supplied|included|attached|specified"
-    r"|mentioned|available|to (?:work|go))"
-    rf"|(?:there (?:is|was) )?no (?:input|context)\s?(?:\.|\z|,)"
-    rf"|(?:the|your) (?:[a-z-]+ )?{THING_EN}(?: you (?:want|mentioned|referred to)[^.,\n]{{0,30}})? (?:is|was"
-    rf"|are|were|seems? to be|appears? to be)"
-    r" (?:(?:missing|empty|blank|incomplete|not (?:provided|given|included|attached|specified"
-    r"|visible))(?:[.,;!]|\z| (?:from your|in your|so|and)))"
-    rf"|(?:i|we) (?:do not|don['’]t|cannot|can['’]t|could not|couldn['’]t) (?:see|find|have) (?:any |the "
-    rf"|an? )?(?:[a-z-]+ )?{THING_EN}"
-    r"(?:[^.!?\n]{0,40}(?:provided|attached|in your|you mention|you(?:['’]re| are) (?:referring|talking)"
-    r"|to (?:work|go) (?:with|on|from)|[.!,](?: (?:please|could|can) )))"
-    rf"|(?:i|we)(?:['’]d| would)? need (?:you to (?:provide|share|give)|(?:some |a bit "
-    rf"|a little )?more (?:information|context|details)|to (?:see|know) (?:the|what|which))"
-    rf"[^.!?\n]{{0,100}}(?:to (?:help|assist|answer|complete|provide|give|generate|perform|do|be able)|before i"
-    rf"|in order)"
-    rf"|without (?:the |any |more |further |additional )?(?:[a-z-]+ )?{THING_EN}[^.!?\n]{{0,40}}, (?:i"
-    rf"|it)(?: is|['’]s|['’]m| am)? (?:cannot|can['’]t|unable|not able|not possible|impossible)"
-    rf"|i (?:cannot|can['’]t|am unable to|['’]m unable to|am not able to)[^.!?\n]{{0,70}} (?:without (?:the "
-    rf"|any |more |further |additional |seeing |knowing )+|as you|because you|since you|as no|since no"
-    rf"|because no)[^.!?\n]{{0,40}}\b{THING_EN}\b"
-    r"|(?:the|this) (?:data|information|context|details)[^.!?\n]{0,40}(?:is(?: not|n['’]t)|are(?: not"
-    r"|n['’]t)) (?:enough|sufficient)"
-    r")"
+    rf"{_IT_SEEMS}(?:{_ABSENT_EN}[^.,;!?\n]{{0,60}}\b{THING_EN}\b"
+    r"|(?:there (?:is|was|are|were|seems to be|appears to be) )?(?:no"
+    rf"|there does{_NOT_EN} (?:appear|seem) to be any) (?:[a-z-]+ )?{THING_EN}(?: (?:or|and) [a-z]+)?(?: (?:was|is"
+    r"|were|are|has been|have been))? (?:provided|given|supplied|included|attached|specified|mentioned|available"
+    r"|in your|to (?:work|go))|(?:there (?:is|was) )?no (?:input|context)\s?(?:\.|\z|,)"
+    rf"|(?:the|your) (?:[a-z-]+ )?{THING_EN}(?: you (?:want|mentioned|referred to)[^.,\n]{{0,30}})? (?:is|was|are|were"
+    r"|seems? to be|appears? to be|did|has)(?: (?:missing|incomplete)"
+    rf"|{_NOT_EN} (?:been )?(?:provided|given|included|attached|specified|visible|come through|uploaded))(?:[.,;!]|\z"
+    rf"| (?:from your|in your|so|and))|(?:the|your) (?:[a-z-]+ )?{THING_EN} (?:is|was|seems"
+    r"|appears)(?: to be)? (?:empty|blank|cut off)[.,;!] (?:so|please|could|can|i)\b"
+    rf"|your (?:message|prompt|question|request) (?:does{_NOT_EN}"
+    rf"|did{_NOT_EN}) (?:seem to )?{_GIVE_EN} {_THE_EN}{THING_EN}\b"
+    rf"|(?:i|we) (?:(?:do|could|can|have|did){_NOT_EN}|cannot|can['’]t) (?:see|find|have|receive[d]?|seen"
+    rf"|got) {_THE_EN}{THING_EN}(?:[^.!?\n]{{0,40}}(?:provided|attached|yet(?:[.!]|,? (?:so|please))|in your"
+    r"|you mention|you(?:['’]re| are) (?:referring|talking)|to (?:work|go) (?:with|on|from)"
+    r"|[.!,;] (?:please|could|can) ))|(?:to [^.,\n]{4,50}, )?(?:i|we)(?:['’]d|['’]ll| would"
+    r"| will)?(?: first)? need (?:(?:you to (?:provide|share|give)"
+    r"|(?:some |a bit |a little )?more (?:information|context|details)"
+    r"|to (?:know|see) (?:the|what|which))[^.!?\n]{0,100}(?:to (?:help|assist|answer|complete|provide|give|generate"
+    r"|perform|do|be able)|before i|in order)|(?:to (?:see|have"
+    rf"|read) )?{_THE_EN}{THING_EN}\b[^.!?\n]{{0,40}}(?:\bfirst\b|before i can|in order to"
+    r"|[.,;] (?:please|could you|can you)))|to [^.,\n]{4,50}, i(?:['’]d|['’]ll| would"
+    rf"| will)? need {_THE_EN}{THING_EN}\.?\s*\z|without (?:the |any |more |further "
+    rf"|additional )?(?:[a-z-]+ )?{THING_EN}[^.!?\n]{{0,40}}, (?:i|it) ?{_CANNOT_EN}"
+    rf"|i ?{_CANNOT_EN}(?: to)?[^.!?\n]{{0,70}} (?:without (?:the |any |more |further |additional |seeing |knowing )+"
+    rf"|as you|because you|since you|as no|since no|because no)[^.!?\n]{{0,40}}\b(?:{THING_EN}|it)\b"
+    rf"|(?:the|this) (?:data|information|context|details)[^.!?\n]{{0,40}}(?:is|are){_NOT_EN} (?:enough|sufficient))"
+)
+_WANT_EN = (
+    r"(?:\byou(?:['’]d| would)? (?:want|like|need|wish|are referring|have in mind|refer)"
+    r"|to be (?:translated|summari[sz]ed|edited|rewritten|analy[sz]ed|classified|corrected)|for me to"
+    r"|so (?:that )?i can|and i(?:['’]ll| will)|that (?:needs|should|is to)|i (?:should|need to|can|could)|in question"
+    r"|above|below)"
 )
 _ASK_EN = (  # Please provide the text you want me to translate.
-    rf"(?i){BEGINS}(?:{_SORRY_EN})?(?:please|kindly|(?:could|can|would) you(?: please)?|you (?:need|will need"
-    rf"|have) to|i(?:['’]ll| will) need you to|to (?:help|assist|do)[^.,\n]{{0,40}}, please)"
-    rf" (?:provide|share|paste|send|enter|supply|include|attach|upload|specify|type|input)(?: us| me)?(?: with)? "
-    rf"(?:(?:the|your|an?|some|any|me|more|additional|further|specific|actual|full|complete|original|two"
-    rf"|which)\s)*(?:[a-z-]+ )?{THING_EN}\b"
-    rf"[^.!?\n]{{0,40}}(?:\b(?:you(?:['’]d| would)? (?:want|like|need|wish|are referring|have in mind|refer)"
-    rf"|to be (?:translated|summari[sz]ed|edited|rewritten|analy[sz]ed|classified|corrected)"
-    r"|for me to|so (?:that )?i can (?:translate|summari[sz]e|edit|rewrite|analy[sz]e|classify|answer|complete"
-    r"|correct|identify|determine|generate|create)|that (?:needs|should|is to)"
-    r"|i (?:should|need to|can|could)|in question|above|below)|[.!?]?\s*\z)"
+    r"(?:please|kindly|(?:could|can|would) you(?: please)?|you(?:['’]ll| will)? (?:need|have) to"
+    r"|i(?:['’]ll| will) need you to|to (?:help|assist|do)[^.,\n]{0,40}, please|just|once you) (?:provide|share"
+    r"|paste|send|enter|supply|include|attach|upload|specify|type|input|give|post|add|re-?send)(?: us"
+    rf"| me)?(?: with)? {_THE_EN}{THING_EN}\b(?:[^.!?\n]{{0,40}}{_WANT_EN}|(?:, or [^.!?\n]{{1,60}})?[.!?]?\s*\z)"
+)
+_WHICH_EN = (  # Which sentence would you like me to correct?
+    r"(?:(?:could|can) you (?:please )?(?:clarify|specify|tell me) )?(?:which"
+    rf"|what) {_THE_EN}{THING_EN} (?:would you like|do you want|should i|(?:are you|you are|you['’]re) referring"
+    r"|do you mean)[^.!?\n]{0,40}\?(?: (?:please|could|can)|\s*\z)"
+    rf"|what(?:['’]s| is| are) the {THING_EN}(?: you[^.!?\n]{{0,40}})?\?\s*\z"
 )
 _THING_ZH = (
-    r"(?:文本|文字|文章|句子|段落|段文|内容|原文|语句|陈述|诗歌?|歌词|故事|图[像片]?|图表|照片|代码|问题|题目"
-    r"|数据|列表|清单|信息|资料|材料|细节|背景|上下文|语境|"
-    r"单词|词语|短语|文档|文件|选项|表达式|方程|公式|数字|对话|主题|链接|网址|示例|例子|输入|评论|标志|论文"
-    r"|报告|情境|场景|描述|音频|视频|食谱|剧本|要求|说明|邮件|作品|小说|漫画|指令|食材)"
+    r"(?:文本|文字|文章|句子|段落|段文|内容|原文|正文|全文|语句|陈述|诗歌?|歌词|故事|图[像片]?|图表|照片|代码|程序"
+    r"|函数|问题|题目|数据|列表|清单|表格|信息|资料|材料|附件|细节|背景|上下文|语境|单词|词语|短语|文档|文件|选项"
+    r"|表达式|方程|公式|数字|对话|主题|链接|网址|示例|例子|输入|评论|标志|作文|论文|报告|情境|场景|描述|音频|视频|食谱"
+    r"|剧本|要求|说明|邮件|作品|小说|漫画|指令|食材|合同|稿件?|条件|推文)"
 )
 _SORRY_ZH = (
-    r"(?:(?:[您你]好|我|很|非常|十分|真的?|实在|深感)*"
-    r"(?:抱歉|对不起|不好意思|遗憾|[您你]好)[，,。！!]?\s?(?:但是?|不过)?[，,]?\s?)"
+    r"(?:(?:[您你]好|我|很|非常|十分|真的?|实在|深感)*(?:抱歉|对不起|不好意思|遗憾|[您你]好|好[的呀啊]?|当然(?:可以)?"
+    r"|可以的?|没问题|乐意[^，。！\n]{0,6})[，,。！!]?\s?(?:但是?|不过|只是)?[，,]?\s?)"
 )
+_NOT_ZH = r"(?:[没沒]有?|未|未曾|没能|忘记?了?)"
 _ABSENT_ZH = (
-    r"(?:(?:并|似乎|好像|还|尚|也|可能|忘记?了?|漏)*(?:[没沒]有?|未|未曾|没能"
-    r"|忘记?了?)(?:在[^，。\n]{0,12}中)?(?:给我|向我|为我|具体|实际|有效地?|明确|完整)*"
-    r"(?:提供|给出|给定|给予|给到|给|输入|附上|指定|指明|说明|告诉|上传|粘贴|发送|列出|包含|写出|提及))"
+    rf"(?:(?:并|似乎|好像|还|尚|也|可能|忘记?了?|漏)*{_NOT_ZH}(?:在[^，。\n]{{0,12}}中)?(?:给我|向我|为我|具体|实际"
+    r"|有效地?|明确|完整|成功)*(?:提供|给出|给定|给予|给到|给|输入|附上|指定|指明|说明|告诉|上传|粘贴|贴[出上]?|发送"
+    rf"|发[给来出]?|列出|包含|写出|提及|把[^，。\n]{{0,6}}{_THING_ZH}))"
+)
+_SEND_ZH = r"(?:发|贴|粘贴|传|上传|列|写|补充|提供|复制)"
+_GIVEN_ZH = (
+    r"(?:[您你]?(?:所)?(?:想要?|需要|要|希望|打算|提到|指)[^，。！？\n]{0,16}"
+    r"|(?:更多|具体|完整|详细|相关|原始|有关|足够|必要|需|待|的|要|一下|给我"
+    r"|一[个段篇句首])*)(?:[^，。！？\n]{0,8}的)?"
 )
 _LACK_ZH = (
-    rf"{BEGINS}{_SORRY_ZH}?(?:(?:由于|因为|鉴于|看起来|看来|似乎|好像|我(?:看到|注意到|发现|不好意思)|但是?"
-    rf"|题目|这里|目前|问题|请求|指令|输入|[，,\s])*(?:[您你]们?的?(?:问题|请求|指令|消息|输入)?中?)?{_ABSENT_ZH}"
-    rf"[^。！？\n]{{0,30}}(?:{_THING_ZH}|[吗么]|哪|什么)"
-    rf"|(?:我)?(?:[无無]法|不能|没法|没有办法)[^。！？\n]{{0,40}}[，,]?(?:因为|由于"
+    r"(?:(?:由于|因为|鉴于|看起来|看来|似乎|好像|我(?:看到|注意到|发现|不好意思)|但是?|题目|这里|目前|问题|请求|指令"
+    rf"|输入|[，,\s])*(?:[您你](?:还|似乎|好像)*{_NOT_ZH}把{_GIVEN_ZH}{_THING_ZH}"
+    rf"|(?:[您你]们?的?(?:问题|请求|指令|消息|输入)?中?)?{_ABSENT_ZH}[^。！？\n]{{0,30}}(?:{_THING_ZH}|[吗么]|哪"
+    r"|什么))|我?(?:[无無]法|不能|没法|没有办法)[^。！？\n]{0,40}[，,]?(?:因为|由于"
     rf"|除非)[^。！？\n]{{0,6}}(?:[您你]|题目|这里|文中){_ABSENT_ZH}"
-    rf"|(?:我)?(?:没有|未能?)(?:看到|收到|找到)[^。！？\n]{{0,16}}{_THING_ZH}|我(?:看不到"
-    rf"|[无無]法看到)[^。！？\n]{{0,12}}{_THING_ZH}[^。\n]{{0,20}}[。，][^。\n]{{0,30}}(?:提供|描述|上传|发给)"
-    rf"|(?:我)?(?:需要|还需要|必须)(?:先)?(?:[您你](?:先)?(?:提供|给出|告诉|补充)|更多(?:的)?(?:关于)?|看(?:到"
-    rf"|一下)?|知道|了解)[^。！？\n]{{0,40}}(?:才能|以便|来(?:回答|完成|帮助)|后才)"
-    rf"|(?:缺少|缺乏|没有)(?:任何|足够的?|必要的?|相关的?"
-    rf"|具体的?)*{_THING_ZH}[^。\n]{{0,20}}[，,。][^。\n]{{0,30}}(?:[无無]法|不能|请)"
-    rf"|[^。！？\n]{{0,30}}(?:[您你]|题目)(?:并|还|也|似乎)?(?:没有|未|没)(?:给(?:出|我|定)|提供|说明|告诉|指定"
-    rf"|输入)[^。！？\n]{{0,30}}(?:{_THING_ZH}|哪|什么)"
-    rf"|[^。！？\n]{{0,20}}(?:信息|内容|{_THING_ZH})(?:不足|不完整|不够|缺失|为空)[^。\n]{{0,30}}(?:[无無]法"
-    rf"|不能|请|提供)"
-    rf"|[^。！？\n]{{0,50}}[，,。]?请[您你]?提供(?:一下)?更多(?:的|相关|具体|详细)*(?:信息|细节|背景|上下文"
-    rf"|内容)[^。\n]{{0,20}}[。！]?\s*\z"
-    r"|(?:为了[^。！？\n]{0,40}[，,]\s?)?我(?:还)?需要更多(?:的|关于|相关|具体|一些)*[^。！？\n]{0,24}(?:信息"
-    r"|上下文|细节|背景)|[您你]需要(?:先)?提供"
-    r")"
+    rf"|(?:我(?:这边|这里)?)?(?:还|并|似乎|好像)*(?:没有?|未能?)(?:看到|收到|找到)[^。！？\n]{{0,16}}{_THING_ZH}"
+    rf"|我(?:看不到|[无無]法看到)[^。！？\n]{{0,12}}{_THING_ZH}[^。\n]{{0,20}}[。，][^。\n]{{0,30}}(?:提供|描述|上传"
+    r"|发给)|我?(?:需要|还需要|必须)(?:先)?(?:[您你](?:先)?(?:提供|给出|告诉|补充)|更多(?:的)?(?:关于)?"
+    r"|看(?:到|一下)?|知道|了解)[^。！？\n]{0,40}(?:才能|以便|来(?:回答|完成|帮助)|后才)"
+    r"|(?:(?:题目|问题|消息)里?中?)?(?:似乎|好像)?(?:缺少|缺乏|没有|少了)(?:任何|足够的?|必要的?|相关的?|具体的?"
+    rf"|一[段个篇])*{_THING_ZH}[^。\n]{{0,20}}[，,。][^。\n]{{0,30}}(?:[无無]法|不能|没法|请)"
+    r"|[^。！？\n]{0,30}(?:[您你]|题目|消息里?)(?:并|还|也|似乎)?(?:没有|未|没)(?:给(?:出|我|定)|提供|说明|告诉"
+    rf"|指定|输入)?[^。！？\n]{{0,30}}(?:{_THING_ZH}|哪|什么)[^。！？\n]{{0,12}}[。，][^。\n]{{0,30}}(?:请|[吗？])"
+    r"|[^。！？\n]{0,30}(?:[您你]|题目)(?:并|还|也|似乎)?(?:没有|未|没)(?:给(?:出|我|定)|提供|说明|告诉|指定"
+    rf"|输入)[^。！？\n]{{0,30}}(?:{_THING_ZH}|哪|什么)|[^。！？\n]{{0,20}}(?:信息|内容|{_THING_ZH})(?:似乎|好像"
+    r"|可能)?(?:不足|不完整|不够|缺失|为空|没有?(?:发送|上传)?(?:完整|成功)|没有?显示)[^。\n]{0,30}(?:[无無]法|不能"
+    r"|请|提供|补充)|[^。！？\n]{0,50}[，,。]?请[您你]?提供(?:一下)?更多(?:的|相关|具体|详细)*(?:信息|细节|背景"
+    r"|上下文|内容)[^。\n]{0,20}[。！]?\s*\z|(?:为了[^。！？\n]{0,40}[，,]\s?)?我(?:还)?需要更多(?:的|关于|相关"
+    r"|具体|一些)*[^。！？\n]{0,24}(?:信息|上下文|细节|背景)|[您你]需要(?:先)?提供)"
 )
+_TASK_ZH = r"(?:排序|翻译|总结|改写|修改|润色|分析|分类|检查|比较|计算|编辑|概括|转换|纠正|判断)"
 _ASK_ZH = (  # 请提供需要翻译的文本
-    rf"{BEGINS}{_SORRY_ZH}?(?:为了[^。！？\n]{{0,40}}[，,])?(?:请|麻烦|能否请?|可否请?|可以请?"
-    rf"|烦请)[您你]?(?:先|再)?(?:给我|向我|为我)?(?:提供|给出|输入|粘贴|发送|附上|上传|告诉我|补充|把"
-    rf"|将)(?:一下|给我|我|一[个段篇句首])?"
-    rf"(?:[您你]?(?:所)?(?:想要?|需要|要|希望|打算|提到|指)[^，。！？\n]{{0,16}}|(?:更多|具体|完整|详细|相关"
-    rf"|原始|有关|足够|必要|需|待|的|要)*)(?:[^，。！？\n]{{0,8}}的)?{_THING_ZH}"
+    r"(?:为了[^。！？\n]{0,40}[，,])?(?:请|麻烦|能否请?|可否请?|可以请?|烦请)[您你]?(?:先|再)?(?:给我|向我"
+    r"|为我)?(?:(?:提供|给出|输入|粘贴|发送|附上|上传|告诉我|补充|贴出|列出)(?:一下|给我|我"
+    rf"|一[个段篇句首])?(?:{_GIVEN_ZH}{_THING_ZH}|[您你]?(?:所)?(?:需要|要"
+    rf"|想要?){_TASK_ZH}[^，。！？\n]{{0,6}}的[^，。！？\n]{{1,8}})"
+    rf"|(?:把|将){_GIVEN_ZH}{_THING_ZH}[^。！？\n]{{0,6}}{_SEND_ZH}"
+    rf"|给我[您你]?(?:需要|要|想要?){_TASK_ZH}的{_THING_ZH})"
+    rf"|[您你](?:可以|能)把{_GIVEN_ZH}{_THING_ZH}[^。！？\n]{{0,4}}{_SEND_ZH}[^。！？\n]{{0,4}}吗"
 )
-MISSING = ascii_bounds(f"((?:{_LACK_EN})|(?:{_ASK_EN})|(?:{_LACK_ZH})|(?:{_ASK_ZH}))")
+_WHICH_ZH = (  # 请问是哪个句子？请把句子发出来
+    rf"[^。！？“\n]{{0,16}}(?:(?:哪(?:一?[段篇句]|[一个首张份些]*{_THING_ZH})[^。！？\n]{{0,6}}"
+    rf"|{_THING_ZH}[^。！？\n]{{0,4}}(?:在哪里?|是什么|是哪[^。！？\n]{{0,4}}))？\s?(?:请"
+    rf"|麻烦)[^。！？\n]{{0,12}}{_SEND_ZH}|(?:要|需要|想)[^。！？\n]{{0,10}}的{_THING_ZH}是(?:什么"
+    rf"|哪[^。！？\n]{{0,4}})？?\s*\z|(?:要|需要|想|让|希望)我?{_TASK_ZH}哪[^。！？\n]{{0,6}}？\s*\z)"
+)
+MISSING = ascii_bounds(
+    rf"({BEGINS}(?:(?i:(?:{_SORRY_EN}){{0,2}}(?:{_LACK_EN}|{_ASK_EN}|{_WHICH_EN}))"
+    rf"|{_SORRY_ZH}?(?:{_LACK_ZH}|{_ASK_ZH}|{_WHICH_ZH})))"
+)
 # Where one of these stands, the answer does something too, or it is somebody at work.
 AT_WORK = ascii_bounds(
-    r"(?i)\b(?:order (?:number|id)|account|tracking|refund|customer|your (?:name|email|address|phone|location"
-    r"|budget|reservation)|reservation|booking|check-in"
-    r"|appointment|warranty|delivery|purchase|invoice|resume|dear)\b|\bhere(?: is| are|['’]s)\b|\bin general\b"
-    r"|\bgenerally\b|```|(?m:^\s*\d[.)、])"
-    r"|订单|账[号户]|退款|退货|快递|物流|客服|手机号|姓名|地址|预[订约定]|会员|保修|发票|收货|包裹|尊敬的"
-    r"|亲爱的|以下是|如下|下面是|一般来说|通常来说|一般而言|例如：|我们会|我们将"
+    r"(?i)\b(?:order (?:number|id)|account|tracking|refund|customer"
+    r"|your (?:name|email|address|phone|location|budget|reservation)|(?:email|phone|e-mail) (?:address|number)"
+    r"|reservation|booking|check-in|appointment|warranty|delivery|purchase|invoice|resume|dear)\b"
+    r"|\bhere(?: is| are|['’]s)\b|\bin general\b|\bgenerally\b|```|(?m:^\s*\d[.)、])|[:：]\s*\z|订单|账[号户]|退款"
+    r"|退货|快递|物流|客服|手机号|姓名|地址|预[订约定]|会员|保修|发票|收货|包裹|尊敬的|亲爱的|以下是|如下|下面是"
+    r"|一般来说|通常来说|一般而言|例如：|我们会|我们将"
 )
 
 
