@@ -87,9 +87,8 @@ def _redact_object(members: dict[str, Any], redactor: Redactor) -> dict[str, Any
 
 def repair(turns: pl.DataFrame, operation: Repair) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
     """Run one repair on the turns (id, turn, role, content) that look as if they needed it."""
-    suspects = turns.filter(pl.col("content").str.contains(operation.suspect))
-    if operation.role:
-        suspects = suspects.filter(role=operation.role)
+    asked = turns.filter(role=operation.role) if operation.role else turns
+    suspects = asked.filter(pl.col("content").str.contains(operation.suspect))
     if operation.unless:
         rows = turns.join(suspects, on="id", how="semi")
         left = rows.filter(operation.unless_in(pl.col("content")).str.contains(operation.unless))

@@ -6,7 +6,7 @@ from itertools import product
 # The first two bytes in UTF-8 of a Han character, or of Chinese punctuation, read as one character of GBK.
 _MISREAD_AS_GBK = "".join(bytes(pair).decode("gbk") for pair in product((0xE2, *range(0xE4, 0xEA)), range(0x80, 0xC0)))
 LOOKS_MISREAD = (
-    r"[\u0080-\u009f]|[Â-ô][\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]"
+    r"[\u0080-\u009f]|[Â-ô][\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ\ufffd]"
     rf"|[銆锛{_MISREAD_AS_GBK}]"
 )
 # A quotation mark or dash and the letter behind it, read as two characters of GBK: 鈥檛 was ’t. No word has 鈥.

@@ -25,14 +25,15 @@ NAMESAKES = (
     *("Claude", "Bard", "Gemini", "Vicuna", "Koala", "Alpaca", "Guanaco", "Dolly", "Belle", "Falcon", "Phoenix"),
     *("Baize", "Copilot", "Grok", "Mistral", "Mixtral", "Kimi", "PaLM", "Bing", "Sydney", "GPT", "GLM", "Doubao"),
     *("BLOOM", "豆包", "天工", "星火", "盘古", "混元", "百川", "小度", "小爱同学", "天猫精灵", "小冰", "悟道"),
-    *("紫东太初", "克劳德", "巴德", "双子座"),
+    *("紫东太初", "克劳德", "巴德", "双子座", "Alexa", "Siri", "Cortana", "Gemma", "Hunyuan", "海螺", "元宝"),
+    "文小言",
 )
 # Makers of models and of little else.
 MAKERS = (
     *("Open AI", "Anthropic", "LMSYS", "Large Model Systems Organization", "DeepSeek", "Moonshot AI", "月之暗面"),
     *("MiniMax", "Zhipu", "智谱华章", "智谱", "百川智能", "深度求索", "Mistral AI", "Stability AI", "LAION"),
     *("EleutherAI", "01.AI", "零一万物", "Hugging Face", "Cohere", "xAI", "DeepMind", "Alibaba Cloud", "阿里云"),
-    *("通义实验室", "BigScience", "Databricks"),
+    *("通义实验室", "BigScience", "Databricks", "Inflection AI", "Perplexity"),
 )
 # Makers that also train people: only of a model, or of what was created or developed.
 EMPLOYERS = (
@@ -52,7 +53,7 @@ def _any_of(names: tuple[str, ...], tail: str) -> str:
 
 _VERSION = r"(?:[-. ]?[a-zA-Z]{0,2}[-.]?\d[0-9A-Za-z.-]*|o|-[a-z]+)?"
 _MODEL, _NAMESAKE = _any_of(MODELS, _VERSION), _any_of(NAMESAKES, _VERSION)
-_MAKER = _any_of(MAKERS, "(?: ?AI)?")
+_MAKER = _any_of(MAKERS, "(?: ?AI|公司)?")
 _EMPLOYER = _any_of(EMPLOYERS, "(?: (?:AI|University)|大学|科技|公司|集团|研究院)?")
 _ANY_NAME, _ANY_MAKER = f"(?:{_MODEL}|{_NAMESAKE})", f"(?:{_MAKER}|{_EMPLOYER})"
 _ALONE_EN, _ALONE_ZH = r"""(?:\A|[^"“'‘’\w「『-])""", r"(?:\A|[^“\"‘「『《])"  # what stands before the first person
@@ -81,11 +82,12 @@ _MADE_BY_EN = (
     rf"|{_ALONE_EN}(?:i['’]m|i am|as|being|since i am) (?:just "
     rf"|only )?an? {_ANY_MAKER}(?:['’]s)?[ -]?(?:{_MADE_EN} )?(?:large )?(?:ai|language)? ?(?:model|assistant|chatbot"
     rf"|ai)\b|{_ALONE_EN}(?:i['’]m|i am) (?:just |only )?{_AI_EN}[^.!?\n]{{0,30}}\b(?:{_MADE_EN}|from"
-    rf"|by)\b[^.!?\n]{{0,30}}\b{_ANY_MAKER}\b|(?:\A|[.!?,\n] ?)(?:but |sorry, )?(?:as"
-    rf"|being) {_AI_EN}[^.!?\n]{{0,20}}{_ANY_MAKER}[^.!?\n]{{0,40}}\b(?:i|my)\b"
-    rf"|(?:\A|[.!?,\n] ?)as {_AI_EN}[^.!?\n]{{0,60}}\b(?:go by|called|named|known as)\b[^.!?\n]{{0,10}} {_ANY_NAME}"
-    rf"|{_ANY_MAKER}\b[^.!?\n]{{0,40}} {_MADE_EN} me\b|\b(?:company|lab|team|people) (?:that|who"
-    rf"|which) {_MADE_EN} me (?:is|are) [^.!?\n]{{0,20}}{_ANY_MAKER}\b"
+    rf"|by)\b[^.!?\n]{{0,30}}\b{_ANY_MAKER}\b|(?:\A|[.!?,\n] ?)(?:as|i['’]m"
+    rf"|i am) an? (?:[a-z]+ )?assistant (?:{_MADE_EN} by {_ANY_MAKER}|from {_MAKER})"
+    rf"|(?:\A|[.!?,\n] ?)(?:but |sorry, )?(?:as|being) {_AI_EN}[^.!?\n]{{0,20}}{_ANY_MAKER}[^.!?\n]{{0,40}}\b(?:i"
+    rf"|my)\b|(?:\A|[.!?,\n] ?)as {_AI_EN}[^.!?\n]{{0,60}}\b(?:go by|called|named"
+    rf"|known as)\b[^.!?\n]{{0,10}} {_ANY_NAME}|{_ANY_MAKER}\b[^.!?\n]{{0,40}} {_MADE_EN} me\b"
+    rf"|\b(?:company|lab|team|people) (?:that|who|which) {_MADE_EN} me (?:is|are) [^.!?\n]{{0,20}}{_ANY_MAKER}\b"
     r"|\bmy (?:creators?|developers?|makers?|parent company|training|designers?|trainers?)\b(?:,| is| are| was| were"
     r"| at| by| from| of| the| team| done| provided| carried out| comes| researchers| engineers"
     rf"| company)* {_ANY_MAKER}\b|\bmy (?:underlying|base) (?:language )?model is [^.!?\n]{{0,20}}{_ANY_NAME}"
@@ -93,7 +95,7 @@ _MADE_BY_EN = (
     rf"|belong to|an? (?:version|instance|product|part|member) of) (?:the |an? )?(?:{_ANY_MAKER}['’]s (?:{_MODEL}|GPT)"
     rf"|{_MODEL}|GPT|{_MAKER})"
 )
-_MADE_ZH = r"(?:训练|訓練|开发|開發|创建|创造|研发|研制|培训|推出|打造|设计|发布|构建|提供支持|驱动)"
+_MADE_ZH = r"(?:训练|訓練|开发|開發|创建|创造|创造|研发|研制|培训|推出|打造|设计|发布|构建|提供支持|驱动)"
 _OF_ZH = r"(?:\s|公司|团队|研究[人团]员?队?|的|（[^）]{0,20}）|\([^)]{0,20}\)|[^，。！？\n]{0,8})*?"
 _TRADE_ZH = r"(?:模型|助手|助理|人工智能|AI|机器人|大模型|程序|产品|GPT)"
 _I_ZH = rf"{_ALONE_ZH}(?:我|本模型|本助手)"
@@ -101,7 +103,7 @@ _IS_ZH = r"(?:就|其实|只|也|仅)?(?:是|叫做?|名叫|名为)(?:一[个款
 _FROM_ZH = rf"(?:由|来自|基于)?\s?{_ANY_MAKER}{_OF_ZH}(?:的|旗下的?)?\s?"
 _SELF_ZH = (
     rf"(?:{_I_ZH}(?:的?(?:全名|名字))?{_IS_ZH}|{_I_ZH}[^。！？“\n]{{0,14}}(?:名字|底层模型|背后的模型){_IS_ZH}"
-    r"|[您你]正?在[与和跟]\s?|\A(?:[您你]好[，！])?这里是\s?)"
+    r"|[您你]?(?:可以)?(?:叫|称呼)我\s?|[您你]正?在[与和跟]\s?|\A(?:[您你]好[，！])?这里是\s?)"
 )
 _NAMES_ZH = (
     rf"{_SELF_ZH}(?:{_FROM_ZH})?{_MODEL}\s?(?:[，,。.！!；;、（(：:～~\n]|\z|一[个款种名]|由|来自|大?模型|语言"
@@ -134,7 +136,8 @@ SPEAKS_EN = [
 ]
 SPEAKS_ZH = [
     *("我是", "我叫", "我名", "我的", "我就", "我其", "我只", "我也", "我仅", "我由", "我被", "我们由", "我来自"),
-    *("我基于", "我在", "了我", "本模型", "本助手", "作为", "身为", "受到", "我背后", "我属于", "正在", "这里是"),
+    *("我基于", "我在", "叫我", "称呼我", "了我", "本模型", "本助手", "作为", "身为", "受到", "我背后", "我属于"),
+    *("正在", "这里是"),
     "你在",
 ]
 
@@ -145,11 +148,11 @@ _STORE_EN = (
 )
 _LINK_EN = (
     r"(?:[ ,]+(?:only|last|is|was|are|were|which|that|it|currently|includes?|has|been|information|data|about|may|be"
-    r"|outdated|out of date|since|for|this|topic|events|text))*[ ,]+"
+    r"|outdated|out of date|since|because|for|this|topic|events|text))*[ ,]+"
 )
 _ENDS_EN = (
     r"(?:goes|go|extends?|ends?|ended|stops?|stopped|covers?|limited|current|accurate|up[- ]to[- ]date|updated|based"
-    r"|runs?|ran|until|through|up|dates?|frozen|from)"
+    r"|runs?|ran|until|through|up|dates?|frozen|collected|from)"
 )
 _NEWS_EN = r"(?:information|data|knowledge|events?|anything|news|developments|what (?:has )?happened)"
 _CUTOFF_EN = (
@@ -168,7 +171,8 @@ _CUTOFF_EN = (
     rf"|\bi (?:was|am) last (?:trained|updated) (?:in|on)\b[^.\n]{{0,20}}\b{_YEAR}"
     r"|\b(?:information|data|knowledge) i (?:have|know|was trained on)\b[^.\n]{0,10} (?:(?:is|are) (?:from|up|only"
     rf"|current|limited)|dates?|ends?|goes|stops?)\b[^.\n]{{0,20}}\b{_YEAR}"
-    rf"|\bi (?:only )?(?:have|know)\b[^.\n]{{0,20}}\b{_NEWS_EN}[^.\n]{{0,25}}\b(?:up to|until|through|to"
+    r"|\b(?:i (?:only )?(?:have|know)"
+    rf"|i(?:['’]m| am) only aware of)\b[^.\n]{{0,20}}\b{_NEWS_EN}[^.\n]{{0,25}}\b(?:up to|until|through|to"
     rf"|before)\b[^.\n]{{0,15}}\b{_YEAR}|\bi (?:do not|don['’]t|cannot|can['’]t|am not"
     r"|have no)\b[^.\n]{0,60}\b(?:after|beyond|past|since)\b (?:my"
     rf"|[a-z]* ?{_YEAR}[^.\n]{{0,30}}\bmy)\b[^.\n]{{0,20}}(?:{_CUT_EN}|knowledge|training|update)"
@@ -184,11 +188,12 @@ _CUT_ZH = (
     r"(?:截[止至]|止于|更新[到至于]|只到|仅到|最晚到|可能只?到|[仅只]限于|局限于|限制在|停留在"
     r"|[只仅]?(?:涵盖|覆盖|包含|包括)(?:范围)?(?:到|至|是|了)?|为止|(?:都|所用的数据)是)"
 )
-_LAST_ZH = r"(?:最后|最近|上次|上一次|最新)(?:一次)?"
+_LAST_ZH = r"(?:(?:最后|最近|上次|上一次|最新)(?:一次)?)"
 _AFTER_ZH = rf"{_YEAR}\s?年(?:\s?\d+\s?月)?(?:份)?(?:之|以)?后"
 _NEWS_ZH = r"(?:信息|数据|事件|知识|资料|事情|情况|新闻|内容|消息)"
 _CUTOFF_ZH = (
-    rf"{_MINE_ZH}{_STORE_ZH}[^。！？\n营班]{{0,16}}{_CUT_ZH}[^。！？\n]{{0,12}}(?:{_YEAR}|日期|时间|以前|之前)"
+    rf"{_MINE_ZH}{_STORE_ZH}(?:只|仅)?到\s?{_YEAR}|{_YEAR}[^。\n]{{0,12}}不在我的?(?:知识|训练)"
+    rf"|{_MINE_ZH}{_STORE_ZH}[^。！？\n营班]{{0,16}}{_CUT_ZH}[^。！？\n]{{0,12}}(?:{_YEAR}|日期|时间|以前|之前)"
     r"|(?:截[止至]|直到|基于|根据|由于|就|按)[^。！？，\n]{0,8}我[^。！？，\n]{0,16}(?:知识|训练|了解|信息|学到"
     rf"|资料)[^。！？，\n]{{0,12}}(?:截[止至]|日期|{_YEAR})|(?:截[止至]"
     rf"|直到)到?我的?{_STORE_ZH}?的?{_LAST_ZH}?{_STORE_ZH}?(?:更新|训练)"
@@ -198,17 +203,19 @@ _CUTOFF_ZH = (
     rf"|我(?:所)?(?:知道|了解|掌握)的?截[止至][^。，\n]{{0,4}}){_YEAR}|根据我所知[，,]\s?截[止至]"
     rf"|截[至止]我(?:所知|在[^。，\n]{{0,8}}{_YEAR})|基于我(?:对|在"
     rf"|截至)[^。，\n]{{0,12}}{_YEAR}[^。，\n]{{0,10}}(?:截止|的?知识|的?了解)|据我的?{_LAST_ZH}(?:更新|训练)[时前]"
-    rf"|我的?{_LAST_ZH}(?:更新|训练|知识更新)[^。\n]{{0,10}}{_YEAR}"
-    rf"|我(?:[没无][有法]|不|并不|无从)[^。！？\n]{{0,14}}{_AFTER_ZH}[^。！？，\n]{{0,14}}{_NEWS_ZH}"
+    rf"|我的?{_LAST_ZH}(?:更新|训练|知识更新|获得数据)[^。\n]{{0,10}}{_YEAR}"
+    rf"|我的?(?:模型)?训练于[^。，\n]{{0,6}}{_YEAR}|我(?:[没无][有法]|不|并不"
+    rf"|无从)[^。！？\n]{{0,14}}{_AFTER_ZH}[^。！？，\n]{{0,14}}{_NEWS_ZH}"
     rf"|{_AFTER_ZH}[^。！？\n]{{0,12}}{_NEWS_ZH}[，,]?我(?:并|也|就|都|则)*(?:不|没有?|无法)(?:了解|知道|清楚|掌握"
     rf"|得知)|我对{_AFTER_ZH}[^。！？\n]{{0,12}}{_NEWS_ZH}[^。！？\n]{{0,6}}(?:一无所知|不|没)"
-    rf"|我只(?:学|接触|接受|训练|掌握)[^。，\n]{{0,6}}{_YEAR}\s?年[^。，\n]{{0,8}}前的(?:数据|资料|知识)"
-    rf"|(?:超出了?我?[^。，\n]{{0,10}}{_YEAR}[^。，\n]{{0,8}}|我[^。，\n]{{0,12}})知识(?:的|有)?截止(?:日期|时间|点)"
+    rf"|我只(?:学|接触|接受|训练|掌握|了解|知道)[^。，\n]{{0,6}}{_YEAR}\s?年[^。，\n]{{0,8}}前的(?:数据|资料|知识|事件"
+    rf"|信息|事情)|(?:超出了?我?[^。，\n]{{0,10}}{_YEAR}[^。，\n]{{0,8}}|我[^。，\n]{{0,12}})知识(?:的|有)?截止(?:日期"
+    r"|时间|点)"
 )
 CUTOFF = ascii_bounds(rf"((?i:{_CUTOFF_EN})|{_CUTOFF_ZH})")
 CUTOFF_CUES = [
-    *("my ", "i was", "i am", "i'm", "i’m", "i have", "i only", "i do", "i don", "i can", "a knowledge"),
-    *("我", "本模型"),
+    *("my ", "i was", "i am", "i'm", "i’m", "i have", "i only", "i do", "i don", "i can", "a knowledge", "我"),
+    "本模型",
 ]
 CUTOFF_WORDS = [
     *("cutoff", "cut-off", "cut off", "cuts off", "update", "knowledge", "training", "trained", "dataset"),

@@ -18,9 +18,9 @@ CUES = [
     *("not see", "need more", "i need", "need the", "need to see", "input", "not enough", "without", "supply"),
     *("mention", "forgot", "paste", "see any", "see the", "don't see", "don’t see", "more context", "send me"),
     *("send the", "post", "upload", "resend", "enter the", "add the", "which ", "what text", "what is the"),
-    *("what's the", "come through", "empty", "提供", "给出", "给定", "给我", "给予", "给到", "输入", "附上", "附件"),
-    *("指定", "缺少", "缺乏", "少了", "说明", "告诉", "上传", "看到", "收到", "更多", "发给", "发来", "发过来"),
-    *("发出来", "再发", "贴", "不完整", "列出", "补充", "哪", "是什么"),
+    *("what's the", "come through", "empty", " in your ", "no text", "发送", "请发", "提供", "给出", "给定", "给我"),
+    *("给予", "给到", "输入", "附上", "附件", "指定", "缺少", "缺乏", "少了", "说明", "告诉", "上传", "看到", "收到"),
+    *("更多", "发给", "发来", "发过来", "发出来", "再发", "贴", "不完整", "列出", "补充", "哪", "是什么"),
 ]
 
 # What a prompt brings along. An order number, an account or an address is none: asking for it is somebody's work.
@@ -57,8 +57,8 @@ _THE_EN = (
 )
 _CANNOT_EN = r"(?:cannot|can['’]t|(?:am |is |['’]m |['’]s )?(?:unable|not able|not possible|impossible))"
 _LACK_EN = (
-    rf"{_IT_SEEMS}(?:{_ABSENT_EN}[^.,;!?\n]{{0,60}}\b{THING_EN}\b"
-    r"|(?:there (?:is|was|are|were|seems to be|appears to be) )?(?:no"
+    rf"{_IT_SEEMS}(?:(?:i['’]m |i am )(?:happy|glad) to [a-z]+ (?:your|the) {THING_EN}[.,!] please {_GIVE_EN} it\b"
+    rf"|{_ABSENT_EN}[^.,;!?\n]{{0,60}}\b{THING_EN}\b|(?:there (?:is|was|are|were|seems to be|appears to be) )?(?:no"
     rf"|there does{_NOT_EN} (?:appear|seem) to be any) (?:[a-z-]+ )?{THING_EN}(?: (?:or|and) [a-z]+)?(?: (?:was|is"
     r"|were|are|has been|have been))? (?:provided|given|supplied|included|attached|specified|mentioned|available"
     r"|in your|to (?:work|go))|(?:there (?:is|was) )?no (?:input|context)\s?(?:\.|\z|,)"
@@ -88,20 +88,27 @@ _LACK_EN = (
 _WANT_EN = (
     r"(?:\byou(?:['’]d| would)? (?:want|like|need|wish|are referring|have in mind|refer)"
     r"|to be (?:translated|summari[sz]ed|edited|rewritten|analy[sz]ed|classified|corrected)|for me to"
-    r"|so (?:that )?i can|and i(?:['’]ll| will)|that (?:needs|should|is to)|i (?:should|need to|can|could)|in question"
-    r"|above|below)"
+    r"|to (?:compare|translate|summari[sz]e|edit|rewrite|analy[sz]e|classify|correct)|so (?:that )?i can"
+    r"|and i(?:['’]ll| will)|that (?:needs|should|is to)|i (?:should|need to|can|could)|in question|above|below)"
 )
-_ASK_EN = (  # Please provide the text you want me to translate.
+_PLEASE_EN = (
     r"(?:please|kindly|(?:could|can|would) you(?: please)?|you(?:['’]ll| will)? (?:need|have) to"
-    r"|i(?:['’]ll| will) need you to|to (?:help|assist|do)[^.,\n]{0,40}, please|just|once you) (?:provide|share"
-    r"|paste|send|enter|supply|include|attach|upload|specify|type|input|give|post|add|re-?send)(?: us"
-    rf"| me)?(?: with)? {_THE_EN}{THING_EN}\b(?:[^.!?\n]{{0,40}}{_WANT_EN}|(?:, or [^.!?\n]{{1,60}})?[.!?]?\s*\z)"
+    r"|i(?:['’]ll| will) need you to|to (?:help|assist|do)[^.,\n]{0,40}, please|just|once you)"
+)
+_HAND_EN = r"(?:provide|share|paste|enter|supply|include|attach|upload|specify|type|input|post|re-?send)"
+_ME_EN = rf"(?: us| me)?(?: with)? {_THE_EN}{THING_EN}\b"
+_END_EN = r"(?:, or [^.!?\n]{1,60})?[.!?]?\s*\z"
+_ASK_EN = (  # Please provide the text you want me to translate.
+    rf"{_PLEASE_EN} (?:(?:{_HAND_EN}|send|give|add){_ME_EN}[^.!?\n]{{0,40}}{_WANT_EN}|{_HAND_EN}{_ME_EN}{_END_EN})"
+)
+_SURE_EN = (  # Sure, what is the sentence? After such a word only: without it people ask that of each other.
+    rf"(?:{_PLEASE_EN} (?:send|give|add){_ME_EN}|what(?:['’]s| is"
+    rf"| are) the {THING_EN}(?: you[^.!?\n]{{0,40}})?){_END_EN}"
 )
 _WHICH_EN = (  # Which sentence would you like me to correct?
     r"(?:(?:could|can) you (?:please )?(?:clarify|specify|tell me) )?(?:which"
     rf"|what) {_THE_EN}{THING_EN} (?:would you like|do you want|should i|(?:are you|you are|you['’]re) referring"
     r"|do you mean)[^.!?\n]{0,40}\?(?: (?:please|could|can)|\s*\z)"
-    rf"|what(?:['’]s| is| are) the {THING_EN}(?: you[^.!?\n]{{0,40}})?\?\s*\z"
 )
 _THING_ZH = (
     r"(?:文本|文字|文章|句子|段落|段文|内容|原文|正文|全文|语句|陈述|诗歌?|歌词|故事|图[像片]?|图表|照片|代码|程序"
@@ -135,8 +142,8 @@ _LACK_ZH = (
     rf"|我(?:看不到|[无無]法看到)[^。！？\n]{{0,12}}{_THING_ZH}[^。\n]{{0,20}}[。，][^。\n]{{0,30}}(?:提供|描述|上传"
     r"|发给)|我?(?:需要|还需要|必须)(?:先)?(?:[您你](?:先)?(?:提供|给出|告诉|补充)|更多(?:的)?(?:关于)?"
     r"|看(?:到|一下)?|知道|了解)[^。！？\n]{0,40}(?:才能|以便|来(?:回答|完成|帮助)|后才)"
-    r"|(?:(?:题目|问题|消息)里?中?)?(?:似乎|好像)?(?:缺少|缺乏|没有|少了)(?:任何|足够的?|必要的?|相关的?|具体的?"
-    rf"|一[段个篇])*{_THING_ZH}[^。\n]{{0,20}}[，,。][^。\n]{{0,30}}(?:[无無]法|不能|没法|请)"
+    r"|(?:(?:题目|问题|消息)里?中?|由于|因为)?(?:似乎|好像)?(?:缺少|缺乏|没有|少了)(?:任何|足够的?|必要的?|相关的?"
+    rf"|具体的?|一[段个篇])*{_THING_ZH}[^。\n]{{0,20}}[，,。][^。\n]{{0,30}}(?:[无無]法|不能|没法|请)"
     r"|[^。！？\n]{0,30}(?:[您你]|题目|消息里?)(?:并|还|也|似乎)?(?:没有|未|没)(?:给(?:出|我|定)|提供|说明|告诉"
     rf"|指定|输入)?[^。！？\n]{{0,30}}(?:{_THING_ZH}|哪|什么)[^。！？\n]{{0,12}}[。，][^。\n]{{0,30}}(?:请|[吗？])"
     r"|[^。！？\n]{0,30}(?:[您你]|题目)(?:并|还|也|似乎)?(?:没有|未|没)(?:给(?:出|我|定)|提供|说明|告诉|指定"
@@ -149,11 +156,11 @@ _LACK_ZH = (
 _TASK_ZH = r"(?:排序|翻译|总结|改写|修改|润色|分析|分类|检查|比较|计算|编辑|概括|转换|纠正|判断)"
 _ASK_ZH = (  # 请提供需要翻译的文本
     r"(?:为了[^。！？\n]{0,40}[，,])?(?:请|麻烦|能否请?|可否请?|可以请?|烦请)[您你]?(?:先|再)?(?:给我|向我"
-    r"|为我)?(?:(?:提供|给出|输入|粘贴|发送|附上|上传|告诉我|补充|贴出|列出)(?:一下|给我|我"
+    r"|为我)?(?:(?:提供|给出|输入|粘贴|发送|附上|上传|补充|贴出|列出)(?:一下|给我|我"
     rf"|一[个段篇句首])?(?:{_GIVEN_ZH}{_THING_ZH}|[您你]?(?:所)?(?:需要|要"
     rf"|想要?){_TASK_ZH}[^，。！？\n]{{0,6}}的[^，。！？\n]{{1,8}})"
     rf"|(?:把|将){_GIVEN_ZH}{_THING_ZH}[^。！？\n]{{0,6}}{_SEND_ZH}"
-    rf"|给我[您你]?(?:需要|要|想要?){_TASK_ZH}的{_THING_ZH})"
+    rf"|(?:给我|告诉我)[您你]?(?:需要|要|想要?){_TASK_ZH}[^，。！？\n]{{0,6}}的{_THING_ZH})"
     rf"|[您你](?:可以|能)把{_GIVEN_ZH}{_THING_ZH}[^。！？\n]{{0,4}}{_SEND_ZH}[^。！？\n]{{0,4}}吗"
 )
 _WHICH_ZH = (  # 请问是哪个句子？请把句子发出来
@@ -163,7 +170,7 @@ _WHICH_ZH = (  # 请问是哪个句子？请把句子发出来
     rf"|哪[^。！？\n]{{0,4}})？?\s*\z|(?:要|需要|想|让|希望)我?{_TASK_ZH}哪[^。！？\n]{{0,6}}？\s*\z)"
 )
 MISSING = ascii_bounds(
-    rf"({BEGINS}(?:(?i:(?:{_SORRY_EN}){{0,2}}(?:{_LACK_EN}|{_ASK_EN}|{_WHICH_EN}))"
+    rf"({BEGINS}(?:(?i:(?:{_SORRY_EN}){{0,2}}(?:{_LACK_EN}|{_ASK_EN}|{_WHICH_EN})|(?:{_SORRY_EN}){{1,2}}{_SURE_EN})"
     rf"|{_SORRY_ZH}?(?:{_LACK_ZH}|{_ASK_ZH}|{_WHICH_ZH})))"
 )
 # Where one of these stands, the answer does something too, or it is somebody at work.

@@ -22,11 +22,11 @@ CUES = [
     *("sorry", "unfortunately", "regrettabl", "apolog", "afraid", "as a", "as just a", "being a", "i can", "i am"),
     *("i'm", "i’m", "i do", "i currently", "i won", "i will", "i must", "i respect", "i have no", "i lack"),
     *("rather not", "prefer not", "for me to", "against my", "beyond my", "beyond what", "outside my"),
-    *("outside of my", "my content", "my guid", "something i", "i'm not", "appropriate", "task", "instruction"),
-    *("request", "prompt", "no output", "抱歉", "对不起", "對不起", "不好意思", "遗憾", "歉意", "作为", "做为"),
-    *("身为", "我是", "我只", "我仅", "我不", "我无", "我無", "我没", "我沒", "我并", "我拒", "我真", "我也", "我暂"),
-    *("我目", "这个问题", "该问题", "话题", "我现", "我很", "我还", "恕我", "原谅", "见谅", "超出", "违反", "不符合"),
-    *("违法", "任务", "指令", "请求", "要求", "输出", "模型"),
+    *("outside of my", "my content", "my guid", "something i", "i'm not", "appropriate", "responsible", "task"),
+    *("instruction", "request", "prompt", "no output", "抱歉", "对不起", "對不起", "不好意思", "遗憾", "歉意"),
+    *("作为", "做为", "身为", "我是", "我只", "我仅", "我不", "我无", "我無", "我没", "我沒", "我并", "我拒", "我真"),
+    *("我也", "我暂", "我目", "这个问题", "该问题", "话题", "我现", "我很", "我还", "恕我", "原谅", "见谅", "超出"),
+    *("恕", "违反", "不符合", "违法", "任务", "指令", "请求", "要求", "输出", "模型"),
 ]
 ROLE = r"(?i:(?:dan|(?:chat)?gpt|(?:ai ?)?assistant|ai|response|answer|(?:AI|智能)?助手|回答|答)\s?[:：]\s?)?"
 BEGINS = rf"""\A[\s\p{{P}}&&[^"“'‘「『«]]*{ROLE}"""
@@ -62,17 +62,18 @@ _SELF_EN = (  # as an AI language model, I …
     r"|(?:the )?(?:ability|capability) to (?:browse|access|search|see|view|feel|experience)))"
 )
 _CANNOT_EN = (
-    r"i(?: am|['’]m)?(?: currently| simply| really| also)? (?:can(?:no|['’])t|can not|(?:not able|unable) to"
-    r"|won['’]t(?: be able to)?|will not(?: be able to)?|(?:must |have to )?(?:respectfully )?(?:decline|refuse) to"
-    r"|lack the (?:ability|capability|means) to|not (?:allowed|permitted|programmed|comfortable|authori[sz]ed|going"
-    r"|designed|qualified|in a position|equipped)(?: to| with)?"
-    r"|(?:do not|don['’]t) feel (?:comfortable(?: with)?|it (?:is|would be) right to)"
+    r"i(?: am|['’]m|['’]d| would)?(?: currently| simply| really| also)? (?:can(?:no|['’])t|can not"
+    r"|(?:not able|unable) to|won['’]t(?: be able to)?|will not(?: be able to)?"
+    r"|(?:must |have to )?(?:respectfully )?(?:decline|refuse) to|lack the (?:ability|capability|means) to"
+    r"|not (?:allowed|permitted|programmed|comfortable|authori[sz]ed|going|designed|qualified|in a position"
+    r"|equipped)(?: to| with)?|(?:do not|don['’]t) feel (?:comfortable(?: with)?|it (?:is|would be) right to)"
     r"|(?:do not|don['’]t)(?: currently)? have (?:the |any )?(?:ability|capability|capacity|means|permission) (?:to"
-    r"|of)|(?:['’]d|would) (?:rather not|prefer not to))(?: directly| actually| in good conscience| currently)?"
+    r"|of)|rather not|prefer not to)(?: directly| actually| in good conscience| currently)?"
 )
 _TOLD = (  # what a model does not give: a person who cannot "give you a discount" is not one
     r"(?:information|instructions?|advice|guidance|details|content|opinions?|answers?|response|assistance|code|steps"
-    r"|translation|diagnosis|assessment|predictions?|recommendations?|images?|links?|summary|material|lyrics)"
+    r"|translation|diagnosis|assessment|predictions?|recommendations?|images?|links?|summary|material|lyrics|quotes"
+    r"|prices|data|(?:phone|private|personal)[a-z ]*)"
 )
 _TRADE_EN = (
     r"(?:(?:help|assist)(?:ing)?(?:[.,;!]|\z| (?:you|with|in|on|anyone|people|plan)\b)|fulfil|comply|answer"
@@ -81,7 +82,7 @@ _TRADE_EN = (
     r"|continue (?:this|with this)|brows|predict|access (?:the internet|real|external|websites?|your)|search the"
     r"|reproduc\w+ (?:the|full|copyright|entire|song)|(?:view|see|open|play|process|display|draw"
     r"|analy[sz]e)(?:ing)? (?:the |any |your |these |external )?(?:images?|pictures?|photos?|links?|urls?|files?"
-    r"|attachments?|music|songs?|audio|videos?)|mak(?:e|ing) (?:phone )?calls|diagnos|comment on"
+    r"|attachments?|music|songs?|audio|videos?)|mak(?:e|ing) (?:phone )?calls|diagnos|tell you how to|comment on"
     r"|talk about (?:this|that)|(?:verify|confirm) the identity|identify (?:people|individuals|anyone)"
     r"|send (?:e-?mails|messages)|have (?:personal )?(?:opinions|feelings)"
     r"|tak(?:e|ing) (?:a |any )?(?:sides?|political|part in (?:this|such|any))|speculat"
@@ -99,15 +100,17 @@ _DECLINES_EN = (  # sorry, but I cannot help with that
     rf"{_SORRY_EN}?(?:{_WHY_EN}?{_CANNOT_EN} {_TRADE_EN}|i (?:must |have to )?(?:respectfully )?decline(?:[.,;]|\z"
     r"| (?:this|that|your|the) (?:request|task))|i (?:do not|don['’]t|have no"
     r"|currently have no)(?: have)? (?:(?:real-time |direct )?access to|information (?:on|about)|enough data on"
-    r"|a function|way (?:of|to) (?:know|check|verif|access))"
+    r"|a function|way (?:of|to) (?:know|check|verif|access)\w* (?:what|who|where|how|your|the))"
     rf"|{_ACT_EN}(?:(?: is|['’]s| goes| falls| would (?:be|go)) (?:beyond|outside(?: of)?|against)| violates"
     rf"| conflicts with) (?:the scope of )?my (?:\w+ ){{0,2}}{_RULE_EN}"
+    r"|i (?:do not|don['’]t)(?: currently)? have (?:the |any )?(?:ability|capability) to\b"
     r"|i['’]m still learning how to (?:answer|do) (?:this|that)"
     r"|(?:that|this|it)(?: is|['’]s) ?(?:beyond what i can|(?:not|n['’]t) something (?:that )?i(?: can|['’]m able to"
     r"| am able to)) (?:do|help|assist|write|provide|discuss|share|create|answer|generate)"
     r"|(?:i (?:do not|don['’]t) (?:think|believe|feel) )?(?:it|that|this|doing so)(?: is|['’]s"
-    r"| would)(?: not)?(?: be)? (?:not )?(?:in|un)?(?:appropriate|ethical"
-    rf"|against)[^.\n]{{0,60}}(?:for me to {_TRADE_EN}|[.,] (?:and |so )?(?:therefore,? )?{_CANNOT_EN} {_TRADE_EN})"
+    r"| would)(?: not)?(?: be)? (?:not )?(?:in|un|ir)?(?:appropriate|ethical|responsible"
+    rf"|against)[^.\n]{{0,60}}(?:(?:for|of) me to {_TRADE_EN}"
+    rf"|[.,] (?:and |so )?(?:therefore,? )?{_CANNOT_EN} {_TRADE_EN})"
     r"|(?:this|that|it) (?:cannot|can['’]t) be done (?:as|because|since) it (?:involves|requires))"
 )
 _MODELS_EN = r"\b(?:(?:gpt|ai|language|the) )+models?\b"
@@ -125,6 +128,7 @@ MODEL_ZH = (
     r"|计算机程序|[电電][脑腦]程[序式]|文本机器人|基于文本的模型)(?:语言|語言|大?模型|助手|助理|程序|系统|机器人|实体"
     r"|的|AI|\s)*"
 )
+_HOW_ZH = r"(?:目前|暂时|现在|也|并|还|恐怕|只能说|真的|确实|实在|对此|是|太|們|们)*"
 _NO_ZH = (
     r"(?:[无無](?:法|从|權|权)|不能|不可以|[没沒]有?办?法|[没沒]有(?:能力|权限|权力|资格)(?:去|来)?|不被允许|不会"
     r"|不具备|拒绝)(?:也不会)?"
@@ -136,33 +140,36 @@ _SORRY_ZH = (
 )
 _WHY_ZH = r"(?:[^，。！？：“‘「\n]{1,24}[，,]\s?){0,2}"
 _WHAT_ZH = r"[^，。！？：“‘「\n我订单退]{0,16}"  # an order or a refund is a shop's
-_HOW_ZH = r"(?:目前|暂时|现在|也|并|还|恐怕|只能说|真的|确实|实在|对此|是|太|們|们)*"
 _FOR_ZH = (
-    r"(?:直接|实际|真正|继续|完整|为?[您你]|给[您你]|向[您你]|替[您你]|[对對與与][^，。]{0,8}|再|这样|[这该此]类?种?)*"
+    r"(?:直接|实际|真正|继续|完整|为?[您你]|给[您你]|向[您你]|代?替[您你]|[对對與与][^，。]{0,8}|再|这样"
+    r"|[这该此]类?种?)*"
 )
-_CANNOT_ZH = rf"我{_HOW_ZH}(?:{_NO_ZH}|不便|不方便|不宜|不适合|不愿意?|不支持|[没沒]有?(?:学会|学习如何|掌握)){_FOR_ZH}"
+_CANNOT_ZH = (
+    rf"我{_HOW_ZH}(?:{_NO_ZH}|不便|不太?方便|不宜|不适合|不愿意?|不支持|[没沒]有?(?:学会|学习如何|掌握)){_FOR_ZH}"
+)
 _TRADE_ZH = (
     r"(?:回答|作答|回应|答复|提供|帮助|帮[您你]|协助|满足|生成|理解|处理|执行|浏览|访问|联网|創建|创建|创作|制作|讨论"
     r"|谈论|参与|支持|预测|预知|透露|给出|显示|预[订定]|订购|设置[^。]{0,12}(?:提醒|闹钟)|搜索|识别|评论|评价|发表"
     r"|遵守|编写|写|播放|展示|传播|鼓励|查看|查询|打开|获取|获得|获知|得知|完成(?:这|此|该|您|你|任务|请求)|做到"
-    r"|这样做|唱歌|绘图|画|告诉[您你]|知道[您你]|(?:作出|做出|进行)[^，。]{0,8}(?:评价|评论|预测|判断|诊断)|诊断|冒充"
-    r"|多[说谈]|这项技能)"
+    r"|这样做|唱歌|绘图|画|告诉[您你]|知道[您你]|(?:作出|做出|进行)[^，。]{0,8}(?:评价|评论|预测|判断|诊断|决策|决定)"
+    r"|诊断|冒充|多[说谈]|这项技能)"
 )
 _RESULT_ZH = (
     r"(?:(?:帮|满足|回答|答|做|查|看|写|画|唱|办|给|说|播放|提供)不(?:了|到|上|出|成)(?:[您你忙这]|图|网|链|实时"
     r"|[，。！]|\z))"
 )
 _IT_ZH = (
-    r"(?:(?:关于|对于|涉及)?(?:[这那该此]|[您你]的)(?:种|类|个|项|样|方面)?(?:的)?[^，。！？\n]{0,10}(?:问题|请求|要求"
-    r"|话题|内容|话|忙|信息|做))"
+    r"(?:(?:关于|对于|涉及)?(?:[这那该此]|[您你]的)(?:种|类|个|项|样|方面)?(?:的)?[^，。！？\n]{0,10}(?:问题|提问|请求"
+    r"|要求|话题|内容|话|忙|信息|做))"
 )
 _RULE_ZH = r"(?:规范|政策|准则|原则|规定|能力|范围|条款|权限|职责)"
 _SELF_ZH = (
     rf"(?:[^\n“‘「：]{{0,60}}[，。！]\s?(?:但是?|不过)?)?{_SORRY_ZH}?(?:(?:作为|做为"
     rf"|身为){_ONE_ZH}{MODEL_ZH}[，,、：:]?\s?(?:我|本(?:模型|助手)|[无無]法|不能|[没沒]有|以下)"
     rf"|(?:由于|因为|鉴于)?我(?:只|仅|仅仅|不过|只不过)?是{_ONE_ZH}{MODEL_ZH}[^！？\n]{{0,40}}(?:{_NO_ZH}|[没沒]有"
-    r"|并不)|我(?:并?[没沒]有|不具备)(?:任何)?(?:个人(?:的)?(?:观点|意见|情感|感情|看法|信仰|喜好|偏好|经历|经验)"
-    r"|情感|感情|意识|实时|(?:访问|浏览|上网|感知|体验)))"
+    rf"|并不)|我{_HOW_ZH}{_NO_ZH}[^，。！？\n]{{0,20}}[，,]因为我(?:只|仅)?是{_ONE_ZH}{MODEL_ZH}"
+    r"|我(?:并?[没沒]有|不具备)(?:任何)?(?:个人(?:的)?(?:观点|意见|情感|感情|看法|信仰|喜好|偏好|经历|经验)|情感|感情"
+    r"|意识|实时|(?:访问|浏览|上网|感知|体验)))"
 )
 _DECLINES_ZH = (
     rf"(?:[您你]好[，！。]\s?)?(?:{_SORRY_ZH}{_WHY_ZH}(?:{_WHAT_ZH}(?:{_CANNOT_ZH}{_TRADE_ZH}|我{_HOW_ZH}{_RESULT_ZH})"
@@ -173,11 +180,14 @@ _DECLINES_ZH = (
     rf"|不负责任)|[^，。\n]{{0,30}}超出了?我[^。\n]{{0,12}}{_RULE_ZH})"
     rf"|{_IT_ZH}(?:{_CANNOT_ZH}{_TRADE_ZH}|[，,]?\s?{_CANNOT_ZH}{_TRADE_ZH}|我?{_HOW_ZH}{_RESULT_ZH}"
     rf"|(?:不符合|违反了?|违背了?|超出了?|不在)我们?[^，。\n]{{0,10}}{_RULE_ZH}"
+    rf"|(?:违反|违背)了?[^，。\n]{{0,10}}{_RULE_ZH}[，,]\s?(?:所以|因此)?我?{_NO_ZH}"
     rf"|[^，。\n]{{0,12}}[，,]\s?(?:所以|因此)?{_CANNOT_ZH}{_TRADE_ZH})|我还?[没沒]有?学(?:会|习)(?:如何|怎么)?回答"
-    rf"|我(?:还)?拒绝(?:回答|参与)|(?:[^，。！？：“‘「\n]{{1,20}}[，,]\s?)?我{_HOW_ZH}(?:{_NO_ZH})(?:直接|为?[您你]"
+    r"|我(?:还)?拒绝(?:回答|参与)|[^。！？“\n]{0,20}恕我?(?:难以?|不能|无法|不便)"
+    rf"|(?:[^，。！？：“‘「\n]{{1,20}}[，,]\s?)?我{_HOW_ZH}(?:{_NO_ZH})(?:直接|为?[您你]"
     r"|给[您你])*(?:回答(?:这|此|该|[您你]的)|提供|协助|帮助[您你]|帮[您你][。，]|满足|生成|浏览"
     r"|访问(?:互联网|实时|外部)|完成(?:这|此|该)|讨论(?:这|此|该)|参与(?:这|此|该|任何)|预测未来"
-    r"|设置[^。]{0,12}(?:提醒|闹钟)|访问[您你]))"
+    r"|设置[^。]{0,12}(?:提醒|闹钟)|访问[您你]|对[^，。]{0,10}(?:作出|做出|进行)[^，。]{0,4}(?:诊断|评价|判断"
+    r"|预测)|播放|识别|上网|联网|唱歌|画))"
 )
 _TASK = r"(?:(?:该|此|这|本)?(?:项|个)?(?:任务|指令|请求|要求)|<?[没无]有?输出|[您你]请求的)"
 _CANT_ZH = r"(?:[无無]法|不能|不可能|不可靠|超出)"
