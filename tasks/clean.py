@@ -39,17 +39,25 @@ def redact(examples: pl.DataFrame, redactors: defaultdict[str, Redactor]) -> pl.
     suspects = examples.filter(
         pl.any_horizontal(c.str.contains(SUSPECT) for c in (turns, pl.col("tools"), pl.col("meta")))
     )
+    names = ("id", "messages", "tools", "meta")
     changed = []
-    for row in suspects.select("id", "messages", "tools", "meta").to_dicts():
+    for row in suspects.select(names).to_dicts():
         redactor = redactors[row["id"]]
-        n_before = redactor.n_found.total()
         redactor.takes([*(m["content"] for m in row["messages"]), row["tools"] or "", row["meta"]])
-        messages = [{"role": m["role"], "content": _redact_turn(m["content"], redactor)} for m in row["messages"]]
-        tools = row["tools"] and canonical(_redact_json(json.loads(row["tools"]), redactor))
-        meta = canonical(_redact_json(json.loads(row["meta"]), redactor))
-        if redactor.n_found.total() > n_before:
-            changed.append({"id": row["id"], "messages": messages, "tools": tools, "meta": meta})
-    return pl.DataFrame(changed, schema={name: EXAMPLE[name] for name in ("id", "messages", "tools", "meta")})
+        n_found, n_before = -1, redactor.n_found.total()
+        while n_found < redactor.n_found.total():  # a number found in the answer may stand in the question otherwise
+            n_found = redactor.n_found.total()
+            row = _redact_row(row, redactor)
+        if n_found > n_before:
+            changed.append(row)
+    return pl.DataFrame(changed, schema={name: EXAMPLE[name] for name in names})
+
+
+def _redact_row(row: dict[str, Any], redactor: Redactor) -> dict[str, Any]:
+    messages = [{"role": m["role"], "content": _redact_turn(m["content"], redactor)} for m in row["messages"]]
+    tools = row["tools"] and canonical(_redact_json(json.loads(row["tools"]), redactor))
+    meta = canonical(_redact_json(json.loads(row["meta"]), redactor))
+    return {"id": row["id"], "messages": messages, "tools": tools, "meta": meta}
 
 
 def _redact_turn(content: str, redactor: Redactor) -> str:

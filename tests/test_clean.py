@@ -245,6 +245,13 @@ def test_the_same_value_gets_the_same_placeholder_in_all_turns():
     assert [(line["reason"], line["measure"]) for line in lines] == [("pii_email", 2), ("pii_phone", 3)]
 
 
+@pytest.mark.parametrize("bare", ["9094561234", "909 - 456 - 1234", "９０９４５６１２３４"])
+def test_a_number_that_one_turn_gives_away_is_redacted_in_every_spelling_and_turn(bare):
+    left, _ = run(f"请改写 format {bare}", "好 (909) 456-1234", meta=f'{{"n":{{"v":"{bare}"}}}}')
+    assert [m["content"] for m in left["messages"]] == ["请改写 format <PHONE_1>", "好 <PHONE_1>"]
+    assert json.loads(left["meta"]) == {"n": {"v": "<PHONE_1>"}}
+
+
 def test_meta_and_tools_are_redacted_and_stay_json():
     meta = {"联系人": {"mobile": int(PHONE), "n": 7}, "notes": [f"mail {EMAIL}"], PHONE: True}
     tools = [{"name": "call", "parameters": {"default": int(PHONE)}}]

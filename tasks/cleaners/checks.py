@@ -10,10 +10,12 @@ from typing import NamedTuple
 import polars as pl
 
 from tasks.cleaners.echo import echo_ratio
+from tasks.cleaners.empty import says_nothing
 from tasks.cleaners.identity import cutoff_in, identity_in
 from tasks.cleaners.languages import answer_language_differs, source_language_differs
 from tasks.cleaners.lengths import n_tokens
 from tasks.cleaners.missing_input import missing_input_in
+from tasks.cleaners.own_words import own_words
 from tasks.cleaners.refusals import HEAD_CHARS, refusal_in
 from tasks.cleaners.repetition import measure_repetition
 from tasks.cleaners.templates import unfilled_in
@@ -21,9 +23,6 @@ from tasks.cleaners.toxic import load, toxic_words
 from tasks.cleaners.truncated import truncated_in
 from tasks.core.params import CleanParams
 from tasks.core.text import units_of
-
-# An answer of stops or of dashes alone has no unit; of both it is Morse code.
-NOTHING_SAID = r"\A\s*(?:[.。…·\s]+|[-—–_]+|[,，、;；:：]+)?\s*\z"
 
 
 class Check(NamedTuple):
@@ -82,15 +81,14 @@ MEASURES = pl.Schema({**KEPT, **{check.measure: pl.Float64 for check in CHECKS}}
 def measure(texts: pl.DataFrame, params: CleanParams) -> pl.DataFrame:
     """The columns of MEASURES, and beside them the spans that the ledger quotes.
 
-    `texts` is what `texts_of` of tasks/clean.py gives. In a row with tools a refusal may be what is taught: that no
-    tool fits, or that an argument is missing.
+    `texts` is what `texts_of` of tasks/clean.py gives.
     """
     answer, answers, text = pl.col("answer"), pl.col("answers"), pl.col("text")
-    without_tools = pl.when(~pl.col("has_tools")).then(answer)
+    spoken = own_words(pl.col("question"), answer, pl.col("has_tools"))
     quoted = texts.with_columns(
         head=answer.str.slice(0, HEAD_CHARS),
-        missing_input_found=missing_input_in(without_tools),
-        refusal_found=refusal_in(without_tools),
+        missing_input_found=missing_input_in(spoken),
+        refusal_found=refusal_in(spoken),
         identity_found=identity_in(answers),
         knowledge_cutoff_found=cutoff_in(answers),
         truncated_found=truncated_in(answer),
@@ -99,8 +97,8 @@ def measure(texts: pl.DataFrame, params: CleanParams) -> pl.DataFrame:
     )
     found = {name.removesuffix("_found"): pl.col(name).is_not_null() for name in quoted.columns if "_found" in name}
     differs = answer_language_differs(pl.col("asked"), pl.col("answered"), pl.col("prompt"), answer)
-    says_something = ~answer.str.contains(NOTHING_SAID)
-    units = {"prompt_units": units_of(pl.col("prompt")), "answer_units": units_of(answer) * says_something}
+    said = ~says_nothing(pl.col("prompt"), answer)
+    units = {"prompt_units": units_of(pl.col("prompt")), "answer_units": units_of(answer) * said}
     measured = quoted.with_columns(
         **{name: is_found.cast(pl.Float64) for name, is_found in found.items()},
         **{name: n.cast(pl.Float64) for name, n in units.items()},

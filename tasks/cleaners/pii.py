@@ -36,6 +36,9 @@ RULES: dict[str, tuple[Rule, ...]] = {
     r"(?:\+|00)[0-9(]": INTERNATIONAL,
     r"[0-9]\.[0-9]+\.[0-9]|[0-9a-fA-F]{4}:": IP,
 }
+# Digits in any spelling: a number that was found once is known by them elsewhere in the same row.
+_DIGITS = re.compile(r"(?<![\d.])\+?\d(?:[ ().-]{0,3}\d){6,}(?!\d|\.\d)", re.A)
+NUMBERS = ("phone", "id_card", "bank_card")
 # A value without its spelling: case, width, blanks, (at), China's prefix.
 _PLAIN: dict[str, Callable[[str], str]] = {"email": plain_mail, "ip": plain_ip, "phone": plain_phone}
 
@@ -62,6 +65,10 @@ def _ruled(text: str) -> Iterator[Found]:
                     yield Found(start, end, kind)
 
 
+def _plain(kind: str, value: str) -> str:
+    return value if kind == "key" else _PLAIN.get(kind, digits_of)(value.translate(FOLD))
+
+
 class Redactor:
     """Placeholders for one example: the same value gets the same one in all its turns, tools and meta."""
 
@@ -77,8 +84,11 @@ class Redactor:
             self.taken.update(re.findall(rf"<(?:{'|'.join(KINDS).upper()})_\d+>", text))
 
     def redact(self, text: str) -> str:
-        """`text` with every value replaced by `<KIND_n>`; again, until no value had another at its side."""
-        while values := [value for value in find(text) if value.kind in self.kinds]:
+        """`text` with every value replaced by `<KIND_n>`; again, until no value had another at its side.
+
+        A number that was found before in this example is replaced however it is spelled here.
+        """
+        while values := [value for value in find(text) if value.kind in self.kinds] or self._known(text):
             parts, end = [], 0
             for value in values:
                 parts += [text[end : value.start], self._placeholder(value.kind, text[value.start : value.end])]
@@ -87,8 +97,18 @@ class Redactor:
             text = "".join([*parts, text[end:]])
         return text
 
+    def _known(self, text: str) -> list[Found]:
+        if not any(kind in NUMBERS for kind, _ in self.placeholders):
+            return []
+        spans = [match.span() for match in _DIGITS.finditer(text.translate(FOLD))]
+        known = (
+            [kind for kind in NUMBERS if (kind, _plain(kind, text[start:end])) in self.placeholders]
+            for start, end in spans
+        )
+        return [Found(start, end, kinds[0]) for (start, end), kinds in zip(spans, known, strict=True) if kinds]
+
     def _placeholder(self, kind: str, value: str) -> str:
-        plain = value if kind == "key" else _PLAIN.get(kind, digits_of)(value.translate(FOLD))
+        plain = _plain(kind, value)
         if (kind, plain) not in self.placeholders:
             numbers = (f"<{kind.upper()}_{n}>" for n in range(1, len(self.placeholders) + len(self.taken) + 2))
             used = self.taken.union(self.placeholders.values())
