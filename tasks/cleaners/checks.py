@@ -85,10 +85,11 @@ def measure(texts: pl.DataFrame, params: CleanParams) -> pl.DataFrame:
     """
     answer, answers, text = pl.col("answer"), pl.col("answers"), pl.col("text")
     spoken = own_words(pl.col("question"), answer, pl.col("has_tools"))
-    quoted = texts.with_columns(
+    # A column of its own: within an expression it would be made anew wherever it is used.
+    quoted = texts.with_columns(spoken=spoken).with_columns(
         head=answer.str.slice(0, HEAD_CHARS),
-        missing_input_found=missing_input_in(spoken),
-        refusal_found=refusal_in(spoken),
+        missing_input_found=missing_input_in(pl.col("spoken")),
+        refusal_found=refusal_in(pl.col("spoken")),
         identity_found=identity_in(answers),
         knowledge_cutoff_found=cutoff_in(answers),
         truncated_found=truncated_in(answer),
