@@ -153,6 +153,8 @@ def preview(
     from tasks.core.preview import change_of, compare, with_changes
 
     check_step(step)
+    if (params is None) != (data is None):
+        raise ParamsError("--params and --data: a free build needs both; a build of the project needs neither")
     module = importlib.import_module(f"tasks.{step}")
     if not hasattr(module, "preview"):
         raise ParamsError(f"preview {step}: this step keeps no measures to answer from; expected clean or score")

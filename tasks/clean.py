@@ -8,26 +8,35 @@ tasks/cleaners/checks.py. docs/operations.md has each operation with its measure
 
 import json
 from collections import defaultdict
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from tasks.cleaners.characters import strip_control
 from tasks.cleaners.checks import CHECKS, MEASURES, SETTINGS, judge, measure, quote
-from tasks.cleaners.pii import KINDS, SUSPECT, Redactor
+from tasks.cleaners.pii import KINDS, SUSPECT, Redactor, find
 from tasks.cleaners.repairs import REPAIRS, Repair, repairs
 from tasks.core.errors import SourceError
-from tasks.core.files import read_table, whole_paths
+from tasks.core.files import read_json, read_table, whole_paths
 from tasks.core.language import language_of_example, with_languages
 from tasks.core.ledger import Outcome, changed_span, event, ledger_frame
 from tasks.core.params import CleanParams
 from tasks.core.report import Report
-from tasks.core.schema import EXAMPLE, canonical
+from tasks.core.schema import EXAMPLE, canonical, stable_hash
 from tasks.core.shards import RunShards, by_shards, in_processes, leave_shard
+from tasks.core.text import CONTROL
 from tasks.formats.tool_calls import split_calls, with_calls
 
 PREVIEWED = SETTINGS  # answered from the measures that are kept
+MOST_PASSES = 50  # of a row through redaction and repairs; real text needs at most three
 REASONS = (*(f"pii_{kind}" for kind in KINDS), *REPAIRS, *(check.name for check in CHECKS))
+
+
+def hidden_value(text: str, kinds: Collection[str]) -> bool:
+    """Whether `text` has a value to redact, also where characters that are not seen stand in it."""
+    return bool(find(strip_control(text), kinds))
 
 
 def redact(examples: pl.DataFrame, redactors: defaultdict[str, Redactor]) -> pl.DataFrame:
@@ -36,9 +45,8 @@ def redact(examples: pl.DataFrame, redactors: defaultdict[str, Redactor]) -> pl.
     `redactors` has one for each id and remembers its placeholders. JSON stays JSON.
     """
     turns = pl.col("messages").list.eval(pl.element().struct.field("content")).list.join("\n")
-    suspects = examples.filter(
-        pl.any_horizontal(c.str.contains(SUSPECT) for c in (turns, pl.col("tools"), pl.col("meta")))
-    )
+    fields = (_plain(pl.col(name)) for name in ("tools", "meta"))  # which are not repaired
+    suspects = examples.filter(pl.any_horizontal(text.str.contains(SUSPECT) for text in (turns, *fields)))
     names = ("id", "messages", "tools", "meta")
     changed = []
     for row in suspects.select(names).to_dicts():
@@ -69,10 +77,11 @@ def _redact_turn(content: str, redactor: Redactor) -> str:
 def _redact_json(value: Any, redactor: Redactor) -> Any:
     """`value` with its texts, names and whole numbers redacted; a number that is a value becomes its placeholder."""
     if isinstance(value, str):
-        return redactor.redact(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        text = redactor.redact(str(value))
-        return value if text == str(value) else text
+        plain = strip_control(value)
+        return redactor.redact(plain if hidden_value(plain, redactor.kinds) else value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 and value == int(value):
+        text = redactor.redact(str(int(value)))
+        return value if text == str(int(value)) else text
     if isinstance(value, list):
         return [_redact_json(part, redactor) for part in value]
     if isinstance(value, dict):
@@ -93,23 +102,34 @@ def _redact_object(members: dict[str, Any], redactor: Redactor) -> dict[str, Any
     return redacted
 
 
-def repair(turns: pl.DataFrame, operation: Repair) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
-    """Run one repair on the turns (id, turn, role, content) that look as if they needed it."""
+def repair(
+    turns: pl.DataFrame, operation: Repair, pii: Collection[str] = ()
+) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
+    """Run one repair on the turns (id, turn, role, content) that look as if they needed it.
+
+    The ledger does not quote a text in which a value of the kinds `pii` has come to light.
+    """
     asked = turns.filter(role=operation.role) if operation.role else turns
-    suspects = asked.filter(pl.col("content").str.contains(operation.suspect))
+    suspects = asked.filter(pl.col("content").str.contains(operation.suspect)).select("id", "turn", "content")
     if operation.unless:
         rows = turns.join(suspects, on="id", how="semi")
         left = rows.filter(operation.unless_in(pl.col("content")).str.contains(operation.unless))
         suspects = suspects.join(left, on="id", how="anti")
-    events, changed = [], []
-    for id, turn, before in suspects.select("id", "turn", "content").iter_rows():
-        after = operation.fix(before)
-        if after != before:
-            changed.append((id, turn, after))
-            was, becomes = changed_span(before, after)
-            events.append(event("clean", id, "edit", operation.name, before=was, after=becomes))
-    fixed = pl.DataFrame(changed, schema={"id": pl.String, "turn": pl.UInt32, "content": pl.String}, orient="row")
-    return turns.update(fixed, on=["id", "turn"]), events
+    tried = ((id, turn, before, operation.fix(before)) for id, turn, before in suspects.iter_rows())
+    schema = {"id": pl.String, "turn": pl.UInt32, "before": pl.String, "after": pl.String}
+    changed = pl.DataFrame([line for line in tried if line[2] != line[3]], schema=schema, orient="row")
+    both = pl.concat_str("before", "after", separator="\n")
+    looked_at = changed.select("id", "before", "after", is_suspect=_plain(both).str.contains(SUSPECT))
+    events = []
+    for id, before, after, is_suspect in looked_at.iter_rows():
+        shows = is_suspect and any(hidden_value(text, pii) for text in (before, after))
+        was, becomes = (None, None) if shows else changed_span(before, after)
+        events.append(event("clean", id, "edit", operation.name, before=was, after=becomes))
+    return turns.update(changed.select("id", "turn", content="after"), on=["id", "turn"]), events
+
+
+def _plain(text: pl.Expr) -> pl.Expr:
+    return text.str.replace_all(CONTROL, "")
 
 
 def mend(examples: pl.DataFrame, params: CleanParams) -> Outcome:
@@ -117,11 +137,15 @@ def mend(examples: pl.DataFrame, params: CleanParams) -> Outcome:
 
     Where a repair brought out a value, the ledger withholds the texts of that row's repairs: they may show it.
     """
-    redactors = defaultdict[str, Redactor](lambda: Redactor(params.redaction_salt, params.pii))
+    public = params.template_values.values()
+    redactors = defaultdict[str, Redactor](lambda: Redactor(params.redaction_salt, params.pii, public))
     operations = repairs(params)
     events: list[dict[str, Any]] = []
-    waiting = examples
+    waiting, n_passes = examples, 0
     while len(waiting):
+        n_passes += 1
+        if n_passes > MOST_PASSES:
+            raise AssertionError(f"clean: row {waiting['id'][0]} changes without end")
         if params.pii:
             redacted = redact(waiting, redactors)
             found = set(redacted["id"])
@@ -129,7 +153,7 @@ def mend(examples: pl.DataFrame, params: CleanParams) -> Outcome:
             waiting, examples = (rows.update(redacted, on="id") for rows in (waiting, examples))
         turns, in_pass = _explode(waiting), list[dict[str, Any]]()
         for operation in operations:
-            turns, more = repair(turns, operation)
+            turns, more = repair(turns, operation, params.pii)
             in_pass += more
         repaired = waiting.filter(pl.col("id").is_in([line["id"] for line in in_pass]))
         together = turns.group_by("id", maintain_order=True).agg(messages=pl.struct("role", "content"))
@@ -172,9 +196,9 @@ def _explode(examples: pl.DataFrame) -> pl.DataFrame:
 def texts_of(examples: pl.DataFrame) -> pl.DataFrame:
     """What is judged of each example: its texts and the languages of its turns.
 
-    prompt: all turns before the last; question: the last user turn; answer: the last turn; answers: all assistant
-    turns; text: all turns. stated: the language that the source states or `und`; found: what its turns are in;
-    language: what is stated, else found.
+    prompt: all turns before the last; questions: all user turns; question: the last one; answer: the last turn;
+    answers: all assistant turns; text: all turns. stated: the language that the source states or `und`; found: what
+    its turns are in; language: what is stated, else found.
     """
     content, language = pl.col("content"), pl.col("language")
     is_user, is_assistant = pl.col("role") == "user", pl.col("role") == "assistant"
@@ -183,6 +207,7 @@ def texts_of(examples: pl.DataFrame) -> pl.DataFrame:
         .group_by("id", maintain_order=True)
         .agg(
             prompt=content.head(pl.len() - 1).str.join("\n"),
+            questions=content.filter(is_user).str.join("\n"),
             question=content.filter(is_user).last().fill_null(""),
             answer=content.last(),
             answers=content.filter(is_assistant).str.join("\n"),
@@ -208,7 +233,16 @@ def clean_shard(source_file: Path, target_file: Path, params: CleanParams) -> in
 
 def clean(examples: Path, target: Path, params: CleanParams, run_shards: RunShards = in_processes) -> Report:
     """Clean every shard of one source below `examples` into `target`."""
-    return by_shards("clean", clean_shard, examples, target, params, run_shards, tables=("measures",))
+    told = {"measured_with": measured_with(params)}
+    return by_shards(
+        "clean", clean_shard, examples, target, params, run_shards, tables=("measures",), measure=lambda folder: told
+    )
+
+
+def measured_with(params: CleanParams) -> str:
+    """What the measures depend on, as a hash: all params but those that are previewed, files by their names."""
+    names = {name: Path(path).name for name in ("tokenizer", "toxic_words") if (path := getattr(params, name))}
+    return stable_hash(params.model_dump(exclude={*PREVIEWED, "rows_per_shard"}) | names)
 
 
 def preview(data: Path, params: CleanParams) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -216,5 +250,10 @@ def preview(data: Path, params: CleanParams) -> tuple[pl.DataFrame, pl.DataFrame
     files = whole_paths(data / "clean", "*/measures.parquet")
     if not files:
         raise SourceError(f"{data / 'clean'}: no measures here; run `instructflow build` first")
+    wanted = measured_with(params)
+    for file in files:
+        report = read_json(file.with_name("report.json"))
+        if report["measures"].get("measured_with") != wanted:
+            raise SourceError(f"{file}: measured with other params of clean; run `instructflow build` first")
     measured = pl.concat([read_table(file, schema=MEASURES) for file in files])
     return measured.select("id", "source", "language"), judge(measured, params)

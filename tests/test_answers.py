@@ -3,7 +3,8 @@
 import polars as pl
 import pytest
 
-from tasks.cleaners.identity import claims_identity, cutoff_in, identity_in, tells_cutoff
+from tasks.cleaners.cutoffs import cutoff_in, tells_cutoff
+from tasks.cleaners.identity import claims_identity, identity_in
 from tasks.cleaners.missing_input import missing_input_in, says_input_is_missing
 from tasks.cleaners.refusals import refusal_in, refuses
 

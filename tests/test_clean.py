@@ -535,3 +535,42 @@ def test_workers_change_no_byte(tmp_path: Path):
     files = [sorted(p for p in (tmp_path / name).rglob("*") if p.is_file()) for name in ("one", "many")]
     assert [p.read_bytes() for p in files[0]] == [p.read_bytes() for p in files[1]]
     assert read_examples(tmp_path / "one")["messages"][0][0]["content"] == "电话<PHONE_1> 0"
+
+
+@pytest.mark.parametrize("split", ["138<|im_end|>12345678", "138&#49;2345678", "138\u200b12345678"])
+def test_a_value_that_one_repair_brings_out_and_the_next_cuts_is_not_quoted(split):
+    _, lines = run("问 q", f"好的，没问题。 Fine.\n\n### Instruction:\nCall {split} now")
+    quoted = " ".join(f"{line['before']} {line['after']}" for line in lines if line["reason"] != "pii_phone")
+    assert "138" not in quoted
+
+
+def test_a_hash_that_holds_the_digits_of_a_number_stays():
+    left, _ = run("问 q 0x65686553f", "电话是65686553。", meta='{"sha":"a65686553b"}')
+    assert (left["messages"][0]["content"], left["meta"]) == ("问 q 0x65686553f", '{"sha":"a65686553b"}')
+
+
+@pytest.mark.parametrize("value", ["13812345678.0", '"138\u200b12345678"', "13812345678"])
+def test_numbers_in_meta_are_redacted_as_floats_and_with_hidden_characters_too(value):
+    assert json.loads(run("问 q", "好 ok", meta=f'{{"p":{value}}}')[0]["meta"]) == {"p": "<PHONE_1>"}
+
+
+def test_only_the_kinds_that_params_name_are_redacted():
+    left, _ = run("发到13812345678@qq.com or call 13912345678", "好 ok", params=CleanParams(pii=["phone"]))
+    assert "13912345678" not in left["messages"][0]["content"]
+    assert (
+        run("写信 lin@abc.cn", "好 ok", params=CleanParams(pii=["phone"]))[0]["messages"][0]["content"]
+        == "写信 lin@abc.cn"
+    )
+
+
+def test_what_a_template_is_filled_with_is_public():
+    params = CleanParams(template_values={"email": "help@shop.com"})
+    left, _ = run("写信给 {{email}}", "好 ok", params=params)
+    assert left["messages"][0]["content"] == "写信给 help@shop.com"
+
+
+@pytest.mark.parametrize("turns", [("<|im_start|>user\n<|im_end|>", "好 ok")])
+def test_a_system_turn_is_no_prompt(turns):
+    messages = [{"role": "system", "content": "你是助手 You help."}, *row(*turns)["messages"]]
+    outcome, _ = clean_examples(examples_frame([{"id": "a", "messages": messages}]), PARAMS)
+    assert outcome.ledger.filter(action="drop")["reason"].to_list() == ["empty_prompt"]

@@ -1,14 +1,17 @@
 """Preview: another threshold is answered from what was measured, and the answer is what a rerun gives."""
 
+import json
 from pathlib import Path
 
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 import tasks.clean
 import tasks.score
+from flows.cli import app
 from tasks.clean import clean
-from tasks.core.errors import ParamsError
+from tasks.core.errors import ParamsError, SourceError
 from tasks.core.files import read_examples, write_examples
 from tasks.core.params import CleanParams, Params, ScoreParams
 from tasks.core.preview import Change, change_of, compare, with_changes
@@ -59,7 +62,8 @@ def test_a_preview_tells_what_a_rerun_gives(data, changes):
     for name in ANSWERS:
         clean(data / "ingest" / name, data / "clean" / name, CleanParams(**changes), in_process)
     after = compare(data, "clean", *tasks.clean.preview(data, CleanParams(**changes)))
-    assert [line["then"] for line in told["by_reason"] if line["then"]] == [line["now"] for line in after["by_reason"]]
+    expected = [(line["action"], line["reason"], line["then"]) for line in told["by_reason"] if line["then"]]
+    assert expected == [(line["action"], line["reason"], line["now"]) for line in after["by_reason"]]
     assert [(g["source"], g["language"], g["drop_then"], g["flag_then"]) for g in told["by_source"]] == [
         (g["source"], g["language"], g["drop_now"], g["flag_now"]) for g in after["by_source"]
     ]
@@ -88,6 +92,38 @@ def test_types_are_counted_where_classify_has_run_and_score_has_a_preview_too(da
     told = compare(data, "score", *tasks.score.preview(data, ScoreParams(min_score=0.99)))
     score(data / "classify", data / "score", ScoreParams(min_score=0.99), in_process)
     assert 0 < told["newly_dropped"] == 5 - len(read_examples(data / "score"))
+
+
+def test_what_was_measured_with_other_params_is_not_previewed(data):
+    for changes in ({"html": False}, {"tokenizer": "tokenizer.json", "max_tokens": 3}, {"pii": ["email"]}):
+        with pytest.raises(SourceError, match="measured with other params of clean; run `instructflow build` first"):
+            previewed(data, **changes)
+
+
+def test_the_command_preview_prints_tables_or_json(data, capsys):
+    params = data / "free.yaml"
+    params.write_text("clean: {toxic: off}\n", encoding="utf-8")
+    command = [
+        "preview",
+        "clean",
+        "--set",
+        "clean.max_repetition_ratio=0.2",
+        "--params",
+        str(params),
+        "--data",
+        str(data),
+    ]
+    result = CliRunner().invoke(app, command)
+    assert (result.exit_code, result.exception) == (0, None)
+    assert "rows by source" in result.output
+    assert "newly be dropped" in result.output
+    told = json.loads(CliRunner().invoke(app, [*command, "--set", "clean.repetition=off", "--json"]).output)
+    assert (told["newly_dropped"], told["by_reason"]) == (
+        0,
+        [{"action": "drop", "reason": "repetition", "now": 2, "then": 0}],
+    )
+    with pytest.raises(ParamsError, match="--params and --data"):
+        CliRunner().invoke(app, command[:-2], catch_exceptions=False)
 
 
 def test_a_change_is_read_as_yaml():

@@ -392,7 +392,7 @@ def test_what_prompt_templates_leave_goes(text, left):
 @pytest.mark.parametrize(
     "text",
     [
-        "答：是的 yes",
+        "问：是吗？\n答：是的 yes",
         "Input: 2 + 3\nOutput: 5 得五",
         "Human: hi\nAI: 你好\nHuman:",
         "问题：首都是什么？ Answer:",

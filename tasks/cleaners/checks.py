@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 import polars as pl
 
+from tasks.cleaners.cutoffs import cutoff_in
 from tasks.cleaners.echo import echo_ratio
 from tasks.cleaners.empty import says_nothing
-from tasks.cleaners.identity import cutoff_in, identity_in
+from tasks.cleaners.identity import identity_in
 from tasks.cleaners.languages import answer_language_differs, source_language_differs
 from tasks.cleaners.lengths import n_tokens
 from tasks.cleaners.missing_input import missing_input_in
@@ -21,6 +22,7 @@ from tasks.cleaners.repetition import measure_repetition
 from tasks.cleaners.templates import unfilled_in
 from tasks.cleaners.toxic import load, toxic_words
 from tasks.cleaners.truncated import truncated_in
+from tasks.core.ledger import SPAN_CHARS
 from tasks.core.params import CleanParams
 from tasks.core.text import units_of
 
@@ -47,7 +49,7 @@ class Check(NamedTuple):
 
 # In this order: the first that drops a row is its reason.
 CHECKS = (
-    Check("empty_prompt", "prompt_units", 1, is_least=True),
+    Check("empty_prompt", "question_units", 1, is_least=True),
     Check("empty_answer", "answer_units", "min_answer_units", is_least=True),
     Check("echo", "echo", "max_echo_ratio", "echo", shown="head"),
     Check("missing_input", "missing_input", 0, "missing_input", shown="missing_input_found"),
@@ -88,7 +90,7 @@ def measure(texts: pl.DataFrame, params: CleanParams) -> pl.DataFrame:
     # A column of its own: within an expression it would be made anew wherever it is used.
     quoted = texts.with_columns(spoken=spoken).with_columns(
         head=answer.str.slice(0, HEAD_CHARS),
-        missing_input_found=missing_input_in(pl.col("spoken")),
+        missing_input_found=missing_input_in(pl.col("spoken"), pl.col("prompt")),
         refusal_found=refusal_in(pl.col("spoken")),
         identity_found=identity_in(answers),
         knowledge_cutoff_found=cutoff_in(answers),
@@ -99,7 +101,11 @@ def measure(texts: pl.DataFrame, params: CleanParams) -> pl.DataFrame:
     found = {name.removesuffix("_found"): pl.col(name).is_not_null() for name in quoted.columns if "_found" in name}
     differs = answer_language_differs(pl.col("asked"), pl.col("answered"), pl.col("prompt"), answer)
     said = ~says_nothing(pl.col("prompt"), answer)
-    units = {"prompt_units": units_of(pl.col("prompt")), "answer_units": units_of(answer) * said}
+    units = {
+        "question_units": units_of(pl.col("questions")),
+        "prompt_units": units_of(pl.col("prompt")),
+        "answer_units": units_of(answer) * said,
+    }
     measured = quoted.with_columns(
         **{name: is_found.cast(pl.Float64) for name, is_found in found.items()},
         **{name: n.cast(pl.Float64) for name, n in units.items()},
@@ -139,4 +145,5 @@ def quote(lines: pl.DataFrame, measured: pl.DataFrame) -> pl.DataFrame:
     """The lines of `judge` with `before`: what in the row made it fail, where that can be shown."""
     shown = {check.name: check.shown for check in CHECKS if check.shown}
     quotes = [measured.select("id", reason=pl.lit(name), before=pl.col(column)) for name, column in shown.items()]
-    return lines.join(pl.concat(quotes), on=["id", "reason"], how="left", maintain_order="left")
+    quoted = lines.join(pl.concat(quotes), on=["id", "reason"], how="left", maintain_order="left")
+    return quoted.with_columns(pl.col("before").str.slice(0, SPAN_CHARS))

@@ -3,7 +3,9 @@
 import polars as pl
 
 # Stops and dashes together are Morse code.
-NOTHING_SAID = r"\A\s*(?:[.。…·\s]+|[-—–_]+|[,，、;；:：]+|(?:<[A-Z_]+_\d+>\W*)+)?\s*\z"
+NOTHING_SAID = (
+    r"\A\s*(?:[.。…·\s]+|[-—–_]+|[,，、;；:：]+|(?:<(?:EMAIL|PHONE|ID_CARD|BANK_CARD|IP|KEY)_\d+>\W*)+)?\s*\z"
+)
 NO_OUTPUT = (
     r"(?i)\A\W*(?:no[ -]?output(?: (?:is )?(?:required|needed|available|possible|given))?|n/a|not applicable"
     r"|(?:无|没有|无需|不需要|无可用)输出|不适用)\W*\z"

@@ -5,9 +5,12 @@ from itertools import product
 
 # The first two bytes in UTF-8 of a Han character, or of Chinese punctuation, read as one character of GBK.
 _MISREAD_AS_GBK = "".join(bytes(pair).decode("gbk") for pair in product((0xE2, *range(0xE4, 0xEA)), range(0x80, 0xC0)))
+_MAC_ROMAN = re.escape(bytes(range(0x80, 0xC0)).decode("mac_roman"))
 LOOKS_MISREAD = (
     r"[\u0080-\u009f]|[Â-ô][\u0080-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ\ufffd]"
     rf"|[銆锛{_MISREAD_AS_GBK}]"
+    # UTF-8 read as Mac Roman: ‚Äú was “, √© was é.
+    rf"|‚[{_MAC_ROMAN}]{{2}}|[√¬][{_MAC_ROMAN}]|[„‰ÂÊÁËÈÔ][{_MAC_ROMAN}]{{2}}[„‰ÂÊÁËÈÔ‚]"
 )
 # A quotation mark or dash and the letter behind it, read as two characters of GBK: 鈥檛 was ’t. No word has 鈥.
 _SIGNS_READ_AS_GBK = {
@@ -24,7 +27,7 @@ _FOREIGN_RUN = re.compile(rf"([^\x00-\x7f{LOST}]+)([?{LOST}]?)")
 
 
 def mend_encoding(text: str) -> str:
-    """Undo a decoding with the wrong table: UTF-8 read as Latin-1 or Windows-1252 (ftfy), UTF-8 read as GBK."""
+    """Undo a decoding with the wrong table: UTF-8 read as Latin-1, Windows-1252 or Mac Roman (ftfy), UTF-8 read as GBK."""
     import ftfy
 
     return ftfy.fix_text(

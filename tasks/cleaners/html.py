@@ -15,12 +15,20 @@ _BREAKING = (
 _INLINE = r"span|b|i|u|em|strong|a|font|td|th|img|small|big|s|strike|del|ins|mark|label|o:p"
 LOOKS_HTML = (
     rf"(?i)</?(?:br|li|{_BREAKING}|{_INLINE}|sup|sub)(?:\s[^<>]*)?/?>"
-    r"|&(?:[a-z][a-z0-9]{1,7}|#\d{2,7}|#x[0-9a-f]{2,6});|&nbsp"
+    r"|<!--|<(?:script|style|iframe)[\s>]|&(?:[a-z][a-z0-9]{1,7}|#\d{2,7}|#x[0-9a-f]{2,6});|&nbsp"
 )
 # Attributes; `a <b and c> d` has none.
 _BARE = r"(?:nowrap|noshade|hidden|download|itemscope|allowfullscreen)\b"
 _REST = rf"""(?:\s+(?:[\w:-]+\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>]+)|{_BARE}))*\s*/?>"""
 _NO_GENERIC = r"(?!(?<=[A-Za-z0-9_])(?-i:<[A-Z]>))"  # Optional<B> is a type
+# What a page holds and does not show. Over several lines a script is code that is shown, but for those that count visits.
+_COUNTERS = r"(?:_hmt|adsbygoogle|gtag|dataLayer|google-?analytics|hm\.baidu|cnzz|_paq|fbq)"
+_HIDDEN = (
+    r"(?i)(?:<script(?:\s[^<>]*)?>[^\n]*?</script\s*>|<style(?:\s[^<>]*)?>[^\n]*?</style\s*>|<!--[^\n]*?-->"
+    rf"|<iframe\s[^<>]*>[^\n]*?</iframe\s*>|<script(?:\s[^<>]*)?>[^<]*{_COUNTERS}[^<]*</script\s*>)"
+)
+_ABOUT_HIDDEN = rf"{_HIDDEN}[\s\S]*(?:脚本|注释|弹窗|跨站|嵌入|埋点)|(?:脚本|注释|弹窗|跨站|嵌入|埋点)[\s\S]*<[!sSiI]"
+_HIDDEN_PART = re.compile(rf"(?<![:：])(?<![:：]\s)(?:{_HIDDEN.removeprefix('(?i)')})", re.I)
 _ITEM_TAG = re.compile(rf"(?<![ \t])[ \t]*<li{_REST}", re.I)
 _ITEM_END = re.compile(r"</li\s*>", re.I)
 _NEXT_CELL = re.compile(rf"</t[dh]\s*>\s*<t[dh]{_REST}", re.I)
@@ -52,7 +60,7 @@ _PICTURE = re.compile(r"\A(?:[^\n]{0,200}\n)?\s*<img\s[^<>]*>\s*\Z")  # that is 
 ABOUT_CODE = (
     r"(?i)html|xml|svg|jsx|vue|\breact(?:\.?js|-| native| component| app| hook)|(?-i:\b(?:a|in|of|using|with) React\b)"
     r"|css|javascript|\bphp\b|python|\bjava\b|jquery|bootstrap|tailwind|markdown|beautiful ?soup|selenium|爬虫"
-    r"|\bregex|正则|<!doctype|<\?|template|markup|tags?\b|\bdivs?\b|\bweb\b|标签|网页|代码|前端|组件|模板"
+    r"|\bregex|正则|\bxss\b|<!doctype|<\?|template|markup|tags?\b|\bdivs?\b|\bweb\b|标签|网页|代码|前端|组件|模板"
     r"|\bcode\b|\bprogramm|(?:following|this) program\b|编程|程序员|[以如]下程序"
     r"|web ?pages?\b|\bweb ?site (?:design|layout)"
     # Asked for: marks, colours, places, links, pictures.
@@ -85,9 +93,10 @@ _CODE_LINE = re.compile(
 def beside_tags(text: pl.Expr) -> pl.Expr:
     """Each text without the tags that pages leave behind, and without URLs: what tells whether it is about markup.
 
-    A text that is the source of a page and nothing else stays whole.
+    A text that is the source of a page and nothing else stays whole, and so does one about scripts and remarks.
     """
-    return pl.when(text.str.contains(_SOURCE)).then(text).otherwise(text.str.replace_all(_PAGE_TAG, " "))
+    beside = text.str.replace_all(_HIDDEN, " ").str.replace_all(_PAGE_TAG, " ")
+    return pl.when(text.str.contains(_SOURCE) | text.str.contains(_ABOUT_HIDDEN)).then(text).otherwise(beside)
 
 
 def unescape_code(text: str) -> str:
@@ -102,12 +111,14 @@ def strip_html(text: str) -> str:
     """Take out tags that pages leave behind and decode entities; `x<sup>2</sup>` becomes x^2, never x2.
 
     Cells of a table are parted by |, items of a list begin with -. Where `&lt;b&gt;` or `&amp;lt;` writes markup that
-    is meant to be seen, those entities stay; so does a picture that is all of a text, or all under its first line.
+    is meant to be seen, those entities stay; so does a picture that is all of a text, or all under its first line, and a
+    script or remark that is all of a text.
     """
-    return text if _PICTURE.match(text) else _strip(text)
+    return text if _PICTURE.match(text) or not _HIDDEN_PART.sub("", text).strip() else _strip(text)
 
 
 def _strip_part(text: str) -> str:
+    text = _HIDDEN_PART.sub("", text)
     text = _INDEX.sub(r"_\1", _POWER.sub(_raised, text))
     text = _ITEM_END.sub("", _ITEM_TAG.sub(_listed, _NEXT_CELL.sub(" | ", text)))
     text = _BREAK_TAG.sub("\n", _LINE_BREAK.sub(_broken, text))

@@ -11,16 +11,18 @@ from tasks.core.errors import ParamsError
 
 def n_tokens(texts: pl.Series, tokenizer: str) -> pl.Series:
     """Tokens of each text by the tokenizer.json at `tokenizer`, without special tokens. Raises ParamsError."""
-    encodings = _loaded(tokenizer).encode_batch_fast(texts.to_list(), add_special_tokens=False)
+    if not Path(tokenizer).is_file():
+        raise ParamsError(f"clean.tokenizer: {tokenizer}: no such file; expected a tokenizer.json")
+    encodings = _loaded(tokenizer, Path(tokenizer).stat().st_mtime_ns).encode_batch_fast(
+        texts.to_list(), add_special_tokens=False
+    )
     return pl.Series("n_tokens", [len(encoding.ids) for encoding in encodings], pl.Float64)
 
 
 @cache
-def _loaded(path: str) -> Any:
+def _loaded(path: str, _: int) -> Any:  # anew where the file was changed
     from tokenizers import Tokenizer
 
-    if not Path(path).is_file():
-        raise ParamsError(f"clean.tokenizer: {path}: no such file; expected a tokenizer.json")
     try:
         tokenizer = Tokenizer.from_file(path)
     except Exception as error:  # tokenizers raises no other class

@@ -2,8 +2,9 @@
 
 "Please provide the text you want me to translate" answers a prompt whose text got lost: a pair of them teaches a model
 to ask for what it has. What counts is a short answer that begins so: it says what it lacks, asks which one is meant, or
-asks for it. A shop that asks for an order number, or an assistant that says "Sure" and asks for an address, is at work;
-so is one that helps and then offers more.
+asks for it. One that does not begin so counts where the prompt speaks of material (this text, the code below) and the
+answer says anywhere that it lacks it and asks for it. A shop that asks for an order number, or an assistant that says
+"Sure" and asks for an address, is at work; so is one that helps and then offers more.
 """
 
 import polars as pl
@@ -92,7 +93,7 @@ _WANT_EN = (
     r"|and i(?:['’]ll| will)|that (?:needs|should|is to)|i (?:should|need to|can|could)|in question|above|below)"
 )
 _PLEASE_EN = (
-    r"(?:please|kindly|(?:could|can|would) you(?: please)?|you(?:['’]ll| will)? (?:need|have) to"
+    r"(?:please|kindly|go ahead and|(?:could|can|would) you(?: please)?|you(?:['’]ll| will)? (?:need|have) to"
     r"|i(?:['’]ll| will) need you to|to (?:help|assist|do)[^.,\n]{0,40}, please|just|once you)"
 )
 _HAND_EN = r"(?:provide|share|paste|enter|supply|include|attach|upload|specify|type|input|post|re-?send)"
@@ -114,7 +115,7 @@ _THING_ZH = (
     r"(?:文本|文字|文章|句子|段落|段文|内容|原文|正文|全文|语句|陈述|诗歌?|歌词|故事|图[像片]?|图表|照片|代码|程序"
     r"|函数|问题|题目|数据|列表|清单|表格|信息|资料|材料|附件|细节|背景|上下文|语境|单词|词语|短语|文档|文件|选项"
     r"|表达式|方程|公式|数字|对话|主题|链接|网址|示例|例子|输入|评论|标志|作文|论文|报告|情境|场景|描述|音频|视频|食谱"
-    r"|剧本|要求|说明|邮件|作品|小说|漫画|指令|食材|合同|稿件?|条件|推文)"
+    r"|剧本|要求|说明|邮件|演讲稿|作品|小说|漫画|指令|食材|合同|稿件?|条件|推文)"
 )
 _SORRY_ZH = (
     r"(?:(?:[您你]好|我|很|非常|十分|真的?|实在|深感)*(?:抱歉|对不起|不好意思|遗憾|[您你]好|好[的呀啊]?|当然(?:可以)?"
@@ -183,15 +184,97 @@ AT_WORK = ascii_bounds(
     r"|一般来说|通常来说|一般而言|例如：|我们会|我们将"
 )
 
+# Two acts, in any order: to say that material is lacking, and to ask for it. Cheap words of each come first.
+SEND_CUES = [
+    *("provid", "shar", "past", "send", "upload", "includ", "attach", "post", "list", "typ", "copy", "suppl", "giv"),
+    *("describe", "add ", "发", "贴", "传", "补充", "提供", "列出", "告诉我", "附上", "输入"),
+]
+PLEASE_CUES = [
+    *("please", "kindly", "could you", "can you", "would you", "if you", "send me", "go ahead", "请", "麻烦", "能否"),
+    *("可否", "能不能", "可以", "能把", "再发", "再传", "重新", "一下", "来吧"),
+]
+LACK_CUES = [
+    *("n't ", "n’t ", " not ", "cannot", "missing", "need", " no ", "unable", "left out", "have to", "forg", "没", "未"),
+    *("缺", "忘", "需要", "看不", "看不到", "找不", "空", "漏", "无法", "先看", "呢？"),
+]
+_MATERIAL_EN = (
+    rf"(?:{THING_EN}|transcripts?|captions?|titles|screenshots?|notes|threads?|resum[eé]s?|cv|quer(?:y|ies)|templates?"
+    r"|outlines?|songs?|plans?|proposals?|audio|videos?|recordings?|pdfs?|spreadsheets?|logs?|animals|movies|books"
+    r"|elements|figures|diagrams?|maps?|terms|memes?)"
+)
+_SOME_EN = r"(?:[a-z'’-]+ ){0,5}?"  # words before a thing
+_LACKS_EN = (
+    rf"(?:\byou(?:['’]ve)?(?: (?:have|may have|seem to have|did|do|still))*(?: not|n['’]t| forgot(?:ten)? to)"
+    rf"(?: actually| yet| seem to have)* (?:list(?:ed)?|sa(?:y|id)|add(?:ed)?|{_GIVE_EN}) "
+    rf"{_SOME_EN}{_MATERIAL_EN}\b"
+    r"|\bi(?:['’]m| am)? (?:do not|don['’]t|did not|didn['’]t|cannot|can['’]t|could not|couldn['’]t|not able to"
+    r"|unable to|have not|haven['’]t)(?: currently| actually| yet| seem to)* (?:see|find|have|get|got|receive[d]?|seen"
+    rf"|view|access|read|open) (?:(?:it|them|one)\b|{_SOME_EN}{_MATERIAL_EN}\b)"
+    rf"|\bthere(?: is|['’]s| are| was| were| does(?: not|n['’]t) (?:seem|appear) to be) (?:no|an?|any) (?:[a-z-]+ ){{0,2}}?"
+    rf"{_MATERIAL_EN} (?:in|with|attached|provided|given|included|to)\b"
+    rf"|\b(?:the|your|no|any|both) (?:[a-z-]+ )?{_MATERIAL_EN}\b[^.!?,\n]{{0,40}} (?:(?:missing|left out|omitted)(?:[.,!;]| from| in|\z)"
+    r"|(?:did|was|were|is|are|has|have)(?: not|n['’]t)? (?:come through|be(?:en)? |includ|attach|provid|given|upload"
+    rf"|past)\w*)|\bi(?:['’]ll|['’]d| will| would)(?: first| also)* (?:need|have)(?: to (?:see|read|know|have))?"
+    rf" (?:the|your|both|some|an?) {_SOME_EN}{_MATERIAL_EN}\b)"
+)
+_ASKS_EN = (
+    r"(?:\b(?:please|kindly|(?:could|can) you(?: please)?|would you(?: mind| please)?|if you(?: can| could)?|go ahead and"
+    r"|\A|[.!] )(?: just| also| then)? ?(?:provid|shar|past|send|upload|includ|post|list|attach|typ|supply|re-?send"
+    r"|re-?upload|copy|describ|giv|add)(?:e|ing|ying)?\b)"
+)
+_MATERIAL_ZH = (
+    rf"(?:{_THING_ZH}|诗|歌曲|图|信件?的?|会议纪要|记录|简历|演讲稿|方案|说法|格式|原句|截图|日志|录音|字幕|笔记"
+    r"|计划|大纲|摘要|网页|标题|模板|试题|作业|日文|英文|诗句|古文|译文|数值|数组|变量|语音|[这那哪][段篇句首张份道组两几些封])"
+)
+_HAVE_ZH = (
+    r"(?:看到|见到|收到|找到|附|贴|给|提供|包含|列|写|说|告诉|上传|传|发[来给过出送上]|粘贴|输入|显示|加载|指定|指明|把)"
+)
+_LACKS_ZH = (
+    rf"(?:(?:没有?|未能?|未曾|忘了?|忘记了?|漏了?)(?:在[^，。！？\n]{{0,10}}中)?{_HAVE_ZH}[^，。！？\n]{{0,12}}?{_MATERIAL_ZH}"
+    rf"|(?:[您你我]|消息|问题|题目|输入|请求|这里|这边|上文)[^，。！？\n]{{0,6}}没有(?:任何|具体的?){_MATERIAL_ZH}"
+    rf"|(?:看不[到见]|找不到|缺少了?|缺了)[^，。！？\n]{{0,8}}?{_MATERIAL_ZH}"
+    rf"|{_MATERIAL_ZH}(?:内容|信息|部分)?[^，。！？\n的]{{0,4}}(?:(?:没有?|未){_HAVE_ZH}|缺失|遗漏|漏掉|为空|是空的|呢？|在哪里?？)"
+    rf"|(?:[，。我]|\A)(?:还?需要?|还?得|必须)[您你我]?先(?:看[到过]?|了解|知道|拿到|收到)[^，。！？\n]{{0,12}}?{_MATERIAL_ZH})"
+)
+_ASKS_ZH = (
+    r"(?:(?:请|麻烦|能否|可否|能不能|烦请|[，。！？\s您你](?:可以|能|再|重新))[^。！？\n]{0,24}?(?:提供|发[给来过出一我上下送全]"
+    r"|[贴传]|补充|附上|复制|列出|告诉我|告知|描述|输入)|(?:把|将)[^。！？\n]{1,12}(?:发|贴|传)(?:来|过来|出来|给我|我))"
+)
+LACKS = ascii_bounds(rf"((?i:{_LACKS_EN})|{_LACKS_ZH})")
+ASKS = ascii_bounds(rf"(?i:{_ASKS_EN})|{_ASKS_ZH}")
+IN_MESSAGE = r"(?i)in (?:your|this|our) (?:message|request|prompt|question|conversation|chat)|[您你]的(?:消息|问题|请求|提问)"
+IS_DIALOGUE = r"(?m)^[^\n:：]{1,12}[:：]"
+# What a prompt says of material that it brings along.
+SPEAKS_OF_MATERIAL = ascii_bounds(
+    r"(?i)\b(?:below|above|following|given|provided|attached)\b"
+    rf"|\b(?:this|these|that|those|my|your|the|an?|of) (?:[a-z-]+ ){{0,2}}?{_MATERIAL_EN}\b|下[面列表]|以下|上[面述文]|以上"
+    rf"|给[定出的]|提供的|附件|{_MATERIAL_ZH}"
+)
 
-def missing_input_in(answer: pl.Expr) -> pl.Expr:
-    """Where a short answer says that its input is missing; null for one that does not, or does something too."""
+
+def missing_input_in(answer: pl.Expr, prompt: pl.Expr | None = None) -> pl.Expr:
+    """Where a short answer says that its input is missing; null for one that does not, or does something too.
+
+    Without a prompt only answers that begin so are found.
+    """
+    n_bytes = answer.str.len_bytes()
     has_cue = answer.str.slice(0, CUE_CHARS).str.contains_any(CUES, ascii_case_insensitive=True)
-    short = pl.when(has_cue & (answer.str.len_bytes() <= MAX_BYTES)).then(answer)
+    short = pl.when(has_cue & (n_bytes <= MAX_BYTES)).then(answer)
     found = short.str.slice(0, HEAD_CHARS).str.extract(MISSING)
+    if prompt is not None:
+        found = pl.coalesce(found, _two_acts(answer, prompt))
     return pl.when(~pl.when(found.is_not_null()).then(answer).str.contains(AT_WORK)).then(found)
 
 
-def says_input_is_missing(answer: pl.Expr) -> pl.Expr:
+def _two_acts(answer: pl.Expr, prompt: pl.Expr) -> pl.Expr:
+    """Where an answer says that it lacks material that its prompt speaks of, and asks for it."""
+    says = [answer.str.contains_any(cues, ascii_case_insensitive=True) for cues in (SEND_CUES, PLEASE_CUES, LACK_CUES)]
+    short = pl.when((answer.str.len_bytes() <= MAX_BYTES) & pl.all_horizontal(says)).then(answer)
+    about = pl.when(prompt.str.contains(SPEAKS_OF_MATERIAL) | short.str.contains(IN_MESSAGE)).then(short)
+    asking = pl.when(about.str.contains(ASKS) & ~about.str.contains(IS_DIALOGUE)).then(about)
+    return asking.str.extract(LACKS)
+
+
+def says_input_is_missing(answer: pl.Expr, prompt: pl.Expr | None = None) -> pl.Expr:
     """Whether an answer only says that its input is missing."""
-    return missing_input_in(answer).is_not_null()
+    return missing_input_in(answer, prompt).is_not_null()

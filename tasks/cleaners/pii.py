@@ -12,7 +12,7 @@ from typing import get_args
 
 from tasks.cleaners.addresses import IP, MAIL, SPELLED, SPELLED_MAIL, plain_ip, plain_mail
 from tasks.cleaners.cards import CARDS
-from tasks.cleaners.phones import INTERNATIONAL, PHONES, announced, plain_phone
+from tasks.cleaners.phones import INTERNATIONAL, NATIONAL, PHONES, announced, plain_phone
 from tasks.cleaners.secrets import KEY_BEGINS, secrets
 from tasks.cleaners.values import FOLD, Found, Rule, digits_of
 from tasks.core.params import PiiKind
@@ -34,22 +34,23 @@ RULES: dict[str, tuple[Rule, ...]] = {
     SPELLED: SPELLED_MAIL,
     r"[0-9](?:[ ().-]{0,3}[0-9]){9}": (*CARDS, *PHONES),
     r"(?:\+|00)[0-9(]": INTERNATIONAL,
+    r"0[0-9]": NATIONAL,
     r"[0-9]\.[0-9]+\.[0-9]|[0-9a-fA-F]{4}:": IP,
 }
 # Digits in any spelling: a number that was found once is known by them elsewhere in the same row.
-_DIGITS = re.compile(r"(?<![\d.])\+?\d(?:[ ().-]{0,3}\d){6,}(?!\d|\.\d)", re.A)
+_DIGITS = re.compile(r"(?<![\d.a-zA-Z])\+?\d(?:[ ().-]{0,3}\d){6,}(?![a-zA-Z\d]|\.\d)", re.A)
 NUMBERS = ("phone", "id_card", "bank_card")
 # A value without its spelling: case, width, blanks, (at), China's prefix.
 _PLAIN: dict[str, Callable[[str], str]] = {"email": plain_mail, "ip": plain_ip, "phone": plain_phone}
 
 
-def find(text: str) -> list[Found]:
-    """All values in `text`, in order, not overlapping."""
+def find(text: str, kinds: Collection[str] = KINDS) -> list[Found]:
+    """All values of `kinds` in `text`, in order, not overlapping."""
     found: list[Found] = []
     taken = bytearray(len(text))
     folded = text.translate(FOLD)
     for value in (*(Found(*span, "key") for span in secrets(text)), *_ruled(folded), *announced(folded)):
-        if not any(taken[value.start : value.end]):
+        if value.kind in kinds and not any(taken[value.start : value.end]):
             taken[value.start : value.end] = b"1" * (value.end - value.start)
             found.append(value)
     return sorted(found)
@@ -72,8 +73,10 @@ def _plain(kind: str, value: str) -> str:
 class Redactor:
     """Placeholders for one example: the same value gets the same one in all its turns, tools and meta."""
 
-    def __init__(self, salt: str, kinds: Collection[str] = KINDS) -> None:
-        self.salt, self.kinds = salt, kinds
+    def __init__(self, salt: str, kinds: Collection[str] = KINDS, public: Iterable[str] = ()) -> None:
+        """`public` are texts whose values stay."""
+        self.salt, self.kinds, self.public = salt, kinds, "\n".join(public)
+        self.n_of_kind = Counter[str]()
         self.placeholders: dict[tuple[str, str], str] = {}
         self.taken: set[str] = set()
         self.n_found = Counter[str]()
@@ -88,7 +91,7 @@ class Redactor:
 
         A number that was found before in this example is replaced however it is spelled here.
         """
-        while values := [value for value in find(text) if value.kind in self.kinds] or self._known(text):
+        while values := self._of_somebody(text) or self._known(text):
             parts, end = [], 0
             for value in values:
                 parts += [text[end : value.start], self._placeholder(value.kind, text[value.start : value.end])]
@@ -96,6 +99,9 @@ class Redactor:
                 self.n_found[value.kind] += 1
             text = "".join([*parts, text[end:]])
         return text
+
+    def _of_somebody(self, text: str) -> list[Found]:
+        return [value for value in find(text, self.kinds) if text[value.start : value.end] not in self.public]
 
     def _known(self, text: str) -> list[Found]:
         if not any(kind in NUMBERS for kind, _ in self.placeholders):
@@ -110,9 +116,10 @@ class Redactor:
     def _placeholder(self, kind: str, value: str) -> str:
         plain = _plain(kind, value)
         if (kind, plain) not in self.placeholders:
-            numbers = (f"<{kind.upper()}_{n}>" for n in range(1, len(self.placeholders) + len(self.taken) + 2))
-            used = self.taken.union(self.placeholders.values())
-            self.placeholders[kind, plain] = next(name for name in numbers if name not in used)
+            self.n_of_kind[kind] += 1
+            while (name := f"<{kind.upper()}_{self.n_of_kind[kind]}>") in self.taken:
+                self.n_of_kind[kind] += 1
+            self.placeholders[kind, plain] = name
         return self.placeholders[kind, plain]
 
     def told(self, kind: str) -> str:

@@ -26,6 +26,7 @@ CUES = [
     *("instruction", "request", "prompt", "no output", "抱歉", "对不起", "對不起", "不好意思", "遗憾", "歉意"),
     *("作为", "做为", "身为", "我是", "我只", "我仅", "我不", "我无", "我無", "我没", "我沒", "我并", "我拒", "我真"),
     *("我也", "我暂", "我目", "这个问题", "该问题", "话题", "我现", "我很", "我还", "恕我", "原谅", "见谅", "超出"),
+    *("我做", "我帮", "我办", "我听", "我看", "我查"),
     *("恕", "违反", "不符合", "违法", "任务", "指令", "请求", "要求", "输出", "模型"),
 ]
 ROLE = r"(?i:(?:dan|(?:chat)?gpt|(?:ai ?)?assistant|ai|response|answer|(?:AI|智能)?助手|回答|答)\s?[:：]\s?)?"
@@ -84,7 +85,8 @@ _TRADE_EN = (
     r"|analy[sz]e)(?:ing)? (?:the |any |your |these |external )?(?:images?|pictures?|photos?|links?|urls?|files?"
     r"|attachments?|music|songs?|audio|videos?)|mak(?:e|ing) (?:phone )?calls|diagnos|tell you how to|comment on"
     r"|talk about (?:this|that)|(?:verify|confirm) the identity|identify (?:people|individuals|anyone)"
-    r"|send (?:e-?mails|messages)|have (?:personal )?(?:opinions|feelings)"
+    r"|(?:watch|listen(?:ing)? to|hear|transcrib\w+)\b[^.,\n]{0,20}\b(?:audios?|videos?|songs?|files?|recordings?|music|clips?"
+    r"|podcasts?|sounds?)\b|(?:check|look up|get) (?:the |any )?(?:live|real-time|current|latest)|send (?:e-?mails|messages)|have (?:personal )?(?:opinions|feelings)"
     r"|tak(?:e|ing) (?:a |any )?(?:sides?|political|part in (?:this|such|any))|speculat"
     r"|retriev\w+ (?:that|this|the|your) [a-z ]{0,20}|set (?:up )?(?:a |an |your |the )?(?:reminder|alarm|timer)"
     r"|(?:book|order|reserv|plac|perform)\w*\b[^.,\n]{0,20}(?:flight|ticket|hotel|pizza|food|task|order|cab|taxi)"
@@ -111,6 +113,11 @@ _DECLINES_EN = (  # sorry, but I cannot help with that
     r"| would)(?: not)?(?: be)? (?:not )?(?:in|un|ir)?(?:appropriate|ethical|responsible"
     rf"|against)[^.\n]{{0,60}}(?:(?:for|of) me to {_TRADE_EN}"
     rf"|[.,] (?:and |so )?(?:therefore,? )?{_CANNOT_EN} {_TRADE_EN})"
+    r"|i(?: am|['’]m)? (?:can['’]t|cannot|(?:not able|unable) to) (?:watch|listen to|hear|view|see|open|play|read|check|access"
+    r"|taste|smell|look at)\b[^.,!?\n]{0,50}, (?:so|and so|and therefore|therefore|which means)(?: that)? (?:i(?: am|['’]m)? "
+    r"(?:can['’]t|cannot|not able|unable|won['’]t|(?:don['’]t|do not) know|have no)|there)"
+    r"|[^.,!?:\n\"]{3,60} is something (?:that )?i (?:can['’]t|cannot|won['’]t|will not|am (?:not able|unable) to) (?:do|help|assist"
+    r"|provide)|i (?:do not|don['’]t) have (?:eyes|ears|a body|senses)"
     r"|(?:this|that|it) (?:cannot|can['’]t) be done (?:as|because|since) it (?:involves|requires))"
 )
 _MODELS_EN = r"\b(?:(?:gpt|ai|language|the) )+models?\b"
@@ -141,7 +148,7 @@ _SORRY_ZH = (
 _WHY_ZH = r"(?:[^，。！？：“‘「\n]{1,24}[，,]\s?){0,2}"
 _WHAT_ZH = r"[^，。！？：“‘「\n我订单退]{0,16}"  # an order or a refund is a shop's
 _FOR_ZH = (
-    r"(?:直接|实际|真正|继续|完整|为?[您你]|给[您你]|向[您你]|代?替[您你]|[对對與与][^，。]{0,8}|再|这样"
+    r"(?:直接|实际|真正|继续|完整|为[这那此][^，。]{0,8}|为?[您你]|给[您你]|向[您你]|代?替[您你]|[对對與与][^，。]{0,8}|再|这样"
     r"|[这该此]类?种?)*"
 )
 _CANNOT_ZH = (
@@ -152,11 +159,11 @@ _TRADE_ZH = (
     r"|谈论|参与|支持|预测|预知|透露|给出|显示|预[订定]|订购|设置[^。]{0,12}(?:提醒|闹钟)|搜索|识别|评论|评价|发表"
     r"|遵守|编写|写|播放|展示|传播|鼓励|查看|查询|打开|获取|获得|获知|得知|完成(?:这|此|该|您|你|任务|请求)|做到"
     r"|这样做|唱歌|绘图|画|告诉[您你]|知道[您你]|(?:作出|做出|进行)[^，。]{0,8}(?:评价|评论|预测|判断|诊断|决策|决定)"
-    r"|诊断|冒充|多[说谈]|这项技能)"
+    r"|诊断|冒充|多[说谈]|这项技能|接受(?:[，。！]|这|此|该|\z)|协助[^，。]{0,6}[，。])"
 )
 _RESULT_ZH = (
     r"(?:(?:帮|满足|回答|答|做|查|看|写|画|唱|办|给|说|播放|提供)不(?:了|到|上|出|成)(?:[您你忙这]|图|网|链|实时"
-    r"|[，。！]|\z))"
+    r"|[哦呢呀啊哟啦]?[，。！～~]|\z))"
 )
 _IT_ZH = (
     r"(?:(?:关于|对于|涉及)?(?:[这那该此]|[您你]的)(?:种|类|个|项|样|方面)?(?:的)?[^，。！？\n]{0,10}(?:问题|提问|请求"
@@ -181,7 +188,9 @@ _DECLINES_ZH = (
     rf"|{_IT_ZH}(?:{_CANNOT_ZH}{_TRADE_ZH}|[，,]?\s?{_CANNOT_ZH}{_TRADE_ZH}|我?{_HOW_ZH}{_RESULT_ZH}"
     rf"|(?:不符合|违反了?|违背了?|超出了?|不在)我们?[^，。\n]{{0,10}}{_RULE_ZH}"
     rf"|(?:违反|违背)了?[^，。\n]{{0,10}}{_RULE_ZH}[，,]\s?(?:所以|因此)?我?{_NO_ZH}"
-    rf"|[^，。\n]{{0,12}}[，,]\s?(?:所以|因此)?{_CANNOT_ZH}{_TRADE_ZH})|我还?[没沒]有?学(?:会|习)(?:如何|怎么)?回答"
+    rf"|[^，。\n]{{0,12}}[，,]\s?(?:所以|因此)?{_CANNOT_ZH}{_TRADE_ZH})|(?:[哎啊嗯诶唉][^，。]{{0,2}}[，。！]\s?)?(?:[这那](?:个|件事|方面|类|种)?[^，。：“我]{{0,6}})我{_HOW_ZH}{_RESULT_ZH}"
+    rf"|我(?:只能|仅能|只会)(?:处理|理解|生成|阅读|输出|读懂)(?:文字|文本)|我[没沒]有(?:查看|访问|操作|读取|获取|控制)[^，。]{{0,12}}的?权限"
+    rf"|我[没沒]有权限(?:查看|访问|操作|读取|获取)|我[无無]权(?:查看|透露|访问|获取|提供|泄露)|我还?[没沒]有?学(?:会|习)(?:如何|怎么)?回答"
     r"|我(?:还)?拒绝(?:回答|参与)|[^。！？“\n]{0,20}恕我?(?:难以?|不能|无法|不便)"
     rf"|(?:[^，。！？：“‘「\n]{{1,20}}[，,]\s?)?我{_HOW_ZH}(?:{_NO_ZH})(?:直接|为?[您你]"
     r"|给[您你])*(?:回答(?:这|此|该|[您你]的)|提供|协助|帮助[您你]|帮[您你][。，]|满足|生成|浏览"

@@ -33,9 +33,16 @@ LOOKS_SPECIAL = (
 # A row about tokens shows them on purpose; there only what no author puts goes: a header with its role at the
 # beginning, an end mark after the last sentence.
 ABOUT_TOKENS = (
-    r"(?i)\bbert\b|roberta|\btokens?\b|tokeni[sz]|\btransformers?\b|\bchatml\b|chat[ _-]template|\bllama|qwen|chatglm"
-    r"|mistral|\bgemma\b|deepseek|\bF#|分词|词元|词表|特殊标记|特殊符号|特殊词|标记符|起始符|结束符|对话模板|提示词模板"
+    r"(?i)(?-u:\b)(?:bert|tokens?|transformers?|chatml|llama|gemma)(?-u:\b)|roberta|tokeni[sz]|chat[ _-]template|qwen"
+    r"|chatglm|mistral|deepseek|(?-u:\b)F#|句首|句向量|词向量|预训练|分词|词元|词表|特殊标记|特殊符号|特殊词|标记符|起始符|结束符|对话模板|提示词模板"
 )
+_BRACKETED = re.compile(r"\[(?:CLS|SEP|PAD)\]")
+_SAID = (
+    r"(?: ?[和与及跟或、是用放在表代标的]"
+    r"| ?(?:and|or|is|are|at|in|to|means?|marks?|stands|goes|comes|represents)\b)"
+)
+_SAID_OF_A_TOKEN = re.compile(_SAID, re.I)
+_AS_READ_BY_BERT = re.compile(rf"\s*\[CLS\](?!{_SAID})", re.I)  # at the beginning of a text: [CLS] one [SEP] two
 _STRUCK = re.compile(r"<s>[^<>\n]{1,200}</s>")  # struck-out text of a page
 _HEADER = re.compile(
     rf"\A(?:\s*(?:<\|im_start\|>{_ROLE}\n|<\|start_header_id\|>{_ROLE}<\|end_header_id\|>|<start_of_turn>{_ROLE}\n"
@@ -56,7 +63,19 @@ def strip_special_tokens(text: str) -> str:
     """
     struck = [match.span() for match in _STRUCK.finditer(text) if match.span() != (0, len(text))]
     kept = {start for span in struck for start in (span[0], span[1] - len("</s>"))}
-    return SPECIAL.sub(lambda token: token.group() if token.start() in kept or _is_quoted(token) else "", text)
+    return SPECIAL.sub(
+        lambda token: token.group() if token.start() in kept or _is_quoted(token) or _is_named(token) else "", text
+    )
+
+
+def _is_named(token: re.Match[str]) -> bool:
+    """Whether a token of BERT's stands where a word would: within a sentence, or at its beginning with a verb behind."""
+    text, start, end = token.string, *token.span()
+    if not _BRACKETED.fullmatch(token.group()) or _AS_READ_BY_BERT.match(text):
+        return False
+    before, after = text[:start].rstrip(" "), text[end:].lstrip(" ")
+    within = (before[-1:].isalpha() or before[-1:] in tuple(",，、")) and after[:1].isalpha()
+    return within or bool(_SAID_OF_A_TOKEN.match(after))
 
 
 def _is_quoted(token: re.Match[str]) -> bool:

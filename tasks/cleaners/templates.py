@@ -78,24 +78,59 @@ _SPEAKER = (
     r"[ \t]*[:：]"
 )
 _SPEAKS_FIRST = re.compile(rf"\A\s*{_SPEAKER}\s*(?=\S)")
+_ANSWERED = r"(?:Answer|ANSWER|Response|RESPONSE|Output|OUTPUT|Reply|回答|答案|答复|回复|输出)"
+_ANSWERS = (
+    rf"\A\s*(?:(?:{_ANSWERED}|A|答)[ \t]*[:：]|\*\*{_ANSWERED}(?:[:：]\*\*|\*\*[:：])|【(?:{_ANSWERED}|助手)】[:：]?)"
+)
+_ANSWERS_FIRST = re.compile(rf"{_ANSWERS}[ \t]*(?=\S)")
 _RUN_ON = re.compile(
     r"(?<!\s)\s*\n[ \t]*#{2,3} ?(?:Instruction|Human|User|指令|指示|用户|人类)[:：].*\Z",
     re.S,
 )
 _NAME_BEFORE_WORDS = re.compile(r"^[ \t]*(?:\*\*)?(?:[A-Z]\w{0,15}|[\u4e00-\u9fff]{1,4})(?:\*\*)?[:：][ \t]*\S", re.M)
-LOOKS_SPOKEN = rf"\A\s*{_SPEAKER}|\n[ \t]*#{{2,3}} ?(?:Instruction|Human|User|指令|指示|用户|人类)[:：]"
-# Rows that show who speaks on purpose.
+LOOKS_SPOKEN = rf"\A\s*{_SPEAKER}|{_ANSWERS}|\n[ \t]*#{{2,3}} ?(?:Instruction|Human|User|指令|指示|用户|人类)[:：]"
+# Rows that show who speaks on purpose, or in which answers have a form: Q: and A:, choices, the subject of a mail.
 ABOUT_DIALOGUES = (
     rf"{ABOUT_TEMPLATES}|dialog|conversation|\bchat\b|chat ?bot|interview|script|transcript|role-?play"
-    r"|对话|聊天|访谈|采访|剧本|台词|角色"
+    r"|对话|聊天|访谈|采访|剧本|台词|角色|邮件|\be-?mails?\b"
+    r"|(?m:^)[ \t]*(?:Q|Question|问|问题|提问)[ \t]*[:：]|(?m:^)[ \t]*\(?B[.:：)）、]"
+    r"|[^\s#][ \t\n]*(?-u:\b)(?:Answer|Output|Response)[:：]|[^\s#]\s*(?:答案|回答|输出)[:：]"
 )
 
 
+# In front of a question: a heading, or who asks.
+_ASKED = r"(?:Instruction|Question|Query|Prompt|Input|Task|Human|User|指令|指示|问题|提问|任务|输入|用户|人类)"
+LOOKS_ASKED = (
+    rf"\A\s*(?:#{{2,3}} ?{_ASKED}[ \t]*(?:[:：]|\n)|【{_ASKED}】[:：]?|\*\*{_ASKED}(?:[:：]\*\*|\*\*[:：])"
+    rf"|{_ASKED}[:：][ \t]*\n|(?:Human|HUMAN|User|USER|Instruction|INSTRUCTION|用户|人类|指令|指示)[ \t]*[:：])"
+)
+_ASKS_FIRST = re.compile(rf"{LOOKS_ASKED}\s*(?=\S)")
+_MORE_HEADINGS = re.compile(
+    r"^[ \t]*(?:#{1,6} |[【\[][^】\]\n]{1,20}[】\]]|\*\*[^*\n]{1,20}(?:[:：]\*\*|\*\*[:：])"
+    r"|[^\n。.!?！？]{1,20}[:：][ \t]*$)",
+    re.M,
+)
+
+
+@settled
+def strip_asker(question: str) -> str:
+    """Take out the label of a question or the name of who asks, where there is no other."""
+    asked = _ASKS_FIRST.sub("", question)
+    return question if _names_more(asked) or _MORE_HEADINGS.search(asked) else asked
+
+
 def strip_speaker(answer: str) -> str:
-    """Take out the name of the one who answers, where no other speaks, and an instruction that follows the answer."""
+    """Take out the label of an answer or the name of who answers, where there is no other, and an instruction behind."""
     answer = _RUN_ON.sub(lambda run_on: "" if _is_prose(answer[: run_on.start()]) else run_on.group(), answer)
     spoken = _SPEAKS_FIRST.sub("", answer)
-    return answer if _NAME_BEFORE_WORDS.search(spoken) or _DIALOGUE.search(spoken) else spoken
+    if spoken == answer:
+        spoken = _ANSWERS_FIRST.sub("", answer)
+    return answer if _names_more(spoken) else spoken
+
+
+def _names_more(text: str) -> bool:
+    """Whether lines of a text begin with other labels or names."""
+    return bool(_NAME_BEFORE_WORDS.search(text) or _DIALOGUE.search(text))
 
 
 def _is_prose(before: str) -> bool:
@@ -142,6 +177,18 @@ _ABOUT_BRACES = (
     r"|function|```|\\[a-z]+\{"
 )
 ABOUT_PLACEHOLDERS = rf"{_ABOUT_BRACES}|\{{%"
+# Other marks of names, which have more uses: ${name}, #{name}, <%= name %>, {full_name}, {fullName}, {订单编号}.
+_SNAKE, _CAMEL = r"[a-z]{2,}(?:_[a-z\d]{2,})+", r"[a-z]{2,}(?:[A-Z][a-z]{2,})+"
+_IN_CHINESE = r"\p{Han}{0,6}(?:名|名称|姓名|称呼|单号|编号|号码|日期|时间|地址|地点|电话|金额|标题|链接)"
+_MARKED = (
+    r"(?:\A|[^\\\w$#%{])([$#]\{[\p{L}_][\w.]{1,30}\}|<%=? ?[\w.]+ ?%>"
+    rf"|\{{\$?(?:{_SNAKE}|{_CAMEL}|{_IN_CHINESE})\}})"
+)
+_ABOUT_NAMES = (
+    r"(?i)`|\bsh\b|bash|shell|console\.|=>|==|\b(?:const|let|var|import|print|echo|curl|return|format|prompt|string|regex|sql"
+    r"|ruby|python|java|javascript|kotlin|scala|perl|php|api|url|bracket|brace)s?\b|[;{][ \t]*(?:\n|\z)|\$\(|#!|://"
+    r"|括号|格式|填空|占位|字符串|插值|编程|提示词|句式|数列|\bset\b"
+)
 _ASKED_FOR = r"template|placeholder|模板|占位|变量|latex|markdown|代码|\bcode\b"
 
 
@@ -155,6 +202,16 @@ def fill(values: dict[str, str]) -> Callable[[str], str]:
 
 
 def unfilled_in(text: pl.Expr) -> pl.Expr:
-    """The first {{name}}, {{{name}}} or {% if … %} of each text; null where there is none or it is about code."""
-    shown_on_purpose = text.str.contains(f"{_ABOUT_BRACES}|{_ASKED_FOR}")
-    return pl.when(~shown_on_purpose).then(text.str.extract(_UNFILLED, 1))
+    """The first {{name}}, {% if … %}, ${name} or {full_name} of each text; null if there is none or it is about code."""
+    return text.map_batches(_unfilled, return_dtype=pl.String, is_elementwise=True)
+
+
+def _unfilled(texts: pl.Series) -> pl.Series:
+    """In stages: few texts have braces, and fewer of them are not about code."""
+    text = pl.col("text")
+    rows = texts.alias("text").to_frame().with_row_index("row")
+    suspects = rows.filter(text.str.contains_any(["{", "<%"])).filter(text.str.contains(f"{_UNFILLED}|{_MARKED}"))
+    left = suspects.filter(~text.str.contains(f"{_ABOUT_BRACES}|{_ASKED_FOR}"))
+    by_name = pl.when(~text.str.contains(_ABOUT_NAMES)).then(text.str.extract(_MARKED, 1))
+    found = left.select("row", found=pl.coalesce(text.str.extract(_UNFILLED, 1), by_name))
+    return rows.select("row").join(found, on="row", how="left", maintain_order="left")["found"]

@@ -3,18 +3,20 @@
 `params.yaml` spells all of them out for the project; the file of a free build holds only what differs.
 """
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from tasks.core.errors import ParamsError
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Ratio = Annotated[float, Field(ge=0, le=1)]
 MOST_CHARS = 200  # of a wrong value are shown
+LANGUAGE = r"^(?:auto|mixed|und|[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)$"
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 INSTRUCTION_TYPES: dict[str, tuple[str, str]] = {
@@ -61,7 +63,9 @@ class Source(Section):
     header: Literal["auto", True, False] = Field("auto", description="whether a CSV or TSV begins with column names")
     template: str | None = Field(None, description="a prompt made from columns, as in 'Translate into Chinese: {en}'")
     family_key: str | None = Field(None, description="a column whose equal values make a family")
-    language: str = Field("auto", description="zh, en or another BCP 47 tag, where the source is in one language")
+    language: str = Field(
+        "auto", pattern=LANGUAGE, description="zh, en or another BCP 47 tag, where the source is in one language"
+    )
     instruction_type: str | None = Field(None, description="the instruction type of all rows, where known")
     human: bool = Field(False, description="written by people")
     license: str | None = Field(None, description="SPDX id or the source's own words")
@@ -88,7 +92,8 @@ class IngestParams(ExampleStep):
     max_reject_ratio: Ratio = Field(1.0, description="share of a source's records that may be rejects; 1 = any but all")
 
 
-Action = Literal["drop", "flag", "off"]
+# YAML takes a bare off for false.
+Action = Annotated[Literal["drop", "flag", "off"], BeforeValidator(lambda value: "off" if value is False else value)]
 PiiKind = Literal["email", "phone", "id_card", "bank_card", "ip", "key"]
 
 
@@ -122,19 +127,23 @@ class CleanParams(ExampleStep):
     max_char_repetition_ratio: Ratio = Field(0.7, description="largest share of repeated character 10-grams in it")
     too_long: Action = Field("drop", description="a conversation that is too long")
     max_units: int = Field(20_000, ge=1, description="longest conversation, in units")
-    tokenizer: str | None = Field(None, description="a tokenizer.json that counts tokens; null counts none")
+    tokenizer: str | None = Field(
+        None, min_length=1, description="a tokenizer.json that counts tokens; null counts none"
+    )
     max_tokens: int | None = Field(None, ge=1, description="longest conversation, in tokens of the tokenizer")
     source_language: Action = Field("flag", description="a row in another language than its source states")
     answer_language: Action = Field("flag", description="an answer in another language than asked in, and asked for")
     template_unfilled: Action = Field("flag", description="a placeholder such as {{name}} that nobody filled")
     toxic: Action = Field("flag", description="toxic words")
     max_toxic_words: int = Field(0, ge=0, description="most toxic words in a conversation")
-    toxic_words: str | None = Field(None, description="a YAML file of toxic words; null takes the shipped list")
+    toxic_words: str | None = Field(
+        None, min_length=1, description="a YAML file of toxic words; null takes the shipped list"
+    )
 
     @model_validator(mode="after")
     def _values_are_plain(self) -> "CleanParams":
-        if wrong := [value for value in self.template_values.values() if "{{" in value or "}}" in value]:
-            raise ValueError(f"template_values: {wrong[0]!r} is a placeholder; expected a text without {{{{ and }}}}")
+        if wrong := [value for value in self.template_values.values() if re.search("[{}<>&]", value)]:
+            raise ValueError(f"template_values: {wrong[0]!r} may be markup; expected a text without {{ }} < > &")
         return self
 
     @model_validator(mode="after")

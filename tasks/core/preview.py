@@ -102,7 +102,8 @@ def _by_reason(lines: pl.DataFrame) -> list[dict[str, Any]]:
 
 def _examples(folder: Path, fresh: pl.DataFrame) -> list[dict[str, Any]]:
     """A few rows of each reason with the last turn as the step left it, the nearest to the threshold first."""
-    shown = fresh.sort("measure", "id").group_by("reason", maintain_order=True).head(N_SHOWN)
+    distance = (pl.col("measure") - pl.col("threshold")).abs()
+    shown = fresh.sort(distance, "id").group_by("reason", maintain_order=True).head(N_SHOWN)
     wanted = pl.col("id").is_in(shown["id"].to_list())
     last = pl.col("messages").list.last().struct.field("content").str.slice(0, TEXT_CHARS)
     texts = scan_examples(folder).filter(wanted).select("id", "source", text=last).collect()

@@ -214,8 +214,9 @@ def parse(raw: bytes) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise RecordError("duplicate_key", f"twice in one object: {next(n for n in names if names.count(n) > 1)!r}")
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise RecordError("duplicate_key", f"twice in one object: {twice!r}")
     return found
 
 

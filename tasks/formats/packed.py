@@ -12,7 +12,7 @@ from typing import Any
 
 import zstandard
 
-CHUNK_BYTES = 1 << 16  # small, so that a decompression bomb gives at most some 60 MB at a time
+CHUNK_BYTES = 1 << 16  # small, so that a gzip bomb gives at most some 60 MB at a time; other kinds may give more
 DECOMPRESSORS: tuple[tuple[bytes, Callable[[], Any]], ...] = (
     (b"\x1f\x8b\x08", lambda: zlib.decompressobj(wbits=31)),
     (b"\x28\xb5\x2f\xfd", lambda: zstandard.ZstdDecompressor().decompressobj()),

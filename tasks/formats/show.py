@@ -8,6 +8,7 @@ from tasks.formats.forms import FIRST_RECORDS
 from tasks.formats.read import Reject
 from tasks.formats.rows import Row
 
+MOST_WIDTH = 40  # of the column of names
 MOST_CHARS = 300  # of a turn, of what is said of a reject
 
 
@@ -40,8 +41,12 @@ def _becomes(name: str, value: Any, row: Row) -> list[str]:
     turns = [turn for conversation in row.conversations for turn in conversation.messages]
     if isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
         return [turn["role"] for turn in turns]
-    text = (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)).strip()
-    return [turn["role"] for turn in turns if text and text in turn["content"]] if value not in (None, []) else []
+    texts = [_spelled(item) for item in (value if isinstance(value, list) else [value]) if item not in (None, "")]
+    return [turn["role"] for turn in turns if any(text and text in turn["content"] for text in texts)]
+
+
+def _spelled(value: Any) -> str:
+    return (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)).strip()
 
 
 def shown(result: dict[str, Any]) -> Iterator[str]:
@@ -52,8 +57,9 @@ def shown(result: dict[str, Any]) -> Iterator[str]:
     yield f"files    {_some(kinds)}"
     yield f"records  {result['records']:,}, of which {n_rejects:,} would be rejected"
     yield "fields"
-    width = max(map(len, result["fields"]), default=0)
-    yield from (f"  {name:{width}}  -> {becomes}" for name, becomes in result["fields"].items())
+    fields = {_cut(name): becomes for name, becomes in result["fields"].items()}
+    width = min(MOST_WIDTH, max(map(len, fields), default=0))
+    yield from (f"  {name:{width}}  -> {becomes}" for name, becomes in fields.items())
     for number, example in enumerate(result["examples"], start=1):
         yield f"example {number}, from {example['source_row']}"
         if example.get("tools"):
@@ -72,7 +78,7 @@ def shown(result: dict[str, Any]) -> Iterator[str]:
 
 def _some(items: list[str]) -> str:
     more = f" and {len(items) - 5:,} more" if len(items) > 5 else ""
-    return "; ".join(items[:5]) + more
+    return "; ".join(map(_cut, items[:5])) + more
 
 
 def _cut(text: str) -> str:
