@@ -28,6 +28,10 @@ REFUSING = [
     "真的很抱歉，我没法满足您的这个请求。",
     "作为由某公司训练的大型语言模型，我只能处理文字。",
     "我拒绝参与这种讨论。我不能回答这个问题。",
+    "哎呀，这个我做不到哦，我没有操作您手机的权限～",
+    "我只能处理文字，看不了视频。",
+    "Unfortunately, I can't listen to audio files, so I'm not able to identify the bird.",
+    "I can't watch videos, so I can't tell you what happens in it.",
     "对不起，我無法提供您要的圖片。",
     "身为人工智能助手，我并不具备实时查询天气的功能。",
     "很抱歉，这超出了我的能力范围。",
@@ -383,6 +387,12 @@ DATING = [
     "As of my last training data in September 2021, yes.",
     "As of 2021, the cutoff of my training data, it was the largest.",
     "I was last updated in September 2021.",
+    "我的知识库最后一次更新是在2022年。",
+    "截至我所掌握的数据（2023年初），它仍居榜首。",
+    "我的训练在2023年4月就结束了。",
+    "我只了解2022年以前发生的事情。",
+    "My training data doesn't go past September 2021.",
+    "I was trained with data that ends in 2021.",
 ]
 NOT_DATING = [
     "截至2021年，印度人口为13.8亿。",
@@ -430,6 +440,9 @@ NOT_DATING = [
     "I don't know anything about cars built before 1990.",
     "At the time of my last training run, it was raining.",
     "I have been updated on the plans for 2025.",
+    "我的数据分析课程只到2023年6月。",
+    "我们的资料库停在了2022年，需要尽快更新。",
+    "我的训练在2023年4月开始，目标是全程马拉松。",
 ]
 
 
@@ -589,6 +602,48 @@ def test_an_answer_that_only_says_its_input_is_missing_is_found(answer):
 @pytest.mark.parametrize("answer", AT_WORK)
 def test_an_answer_that_asks_as_part_of_its_work_says_nothing_is_missing(answer):
     assert not is_found(says_input_is_missing, answer)
+
+
+TWO_ACTS = [
+    ("赏析下面这首诗的后两句。", "题目中没有给出诗的内容，请补充完整后我再为您赏析。"),
+    ("这张图里的植物叫什么", "亲，没看到图呢，重新发一下图片好吗？"),
+    ("判断下面评论的情感倾向。", "要判断情感倾向，需要先看到评论的具体内容，请您提供该评论。"),
+    ("计算这些数的平均值", "平均值就是所有数之和除以个数。但是您还没有告诉我是哪些数，请列出来，我来计算。"),
+    ("这封信的语气合适吗？", "您好，您还没有把信的内容发给我，能否贴一下全文？"),
+    ("识别图片里的文字", "图片好像没有加载出来，请重新上传。"),
+    ("why is my loop infinite", "I'd love to help! Could you post the code? I can't see it in your message."),
+    (
+        "Sort the following numbers.",
+        "Sorting means to arrange. You haven't given me any numbers, so please send the list.",
+    ),
+    (
+        "Classify this tweet.",
+        "In order to classify the sentiment, I'll need the text of the tweet. Can you provide it?",
+    ),
+    ("Describe the chart above.", "I'm not able to see any chart above. Please upload the image."),
+]
+ONE_ACT = [
+    ("替我回邮件，告诉对方附件没收到。", "王经理您好，邮件已收到，但没有看到附件，烦请再发一次，谢谢。"),
+    ("手机收到就是坏的", "非常抱歉，没有看到您的照片，请把订单号和照片发给客服。"),
+    ("下面这篇文章有没有提到价格？", "文章没有提到价格，只说了产品的功能。"),
+    (
+        "Write an email about the invoice.",
+        "I haven't received the invoice for May. Could you please send the document again?",
+    ),
+    ("Rewrite more politely: send me the file", "I don't have the file. Could you please send it to me?"),
+    ("What does the following code lack?", "The code is missing a return statement. Please add one at the end."),
+    ("Is the text below positive?", "The text does not include any positive words, so it is negative."),
+]
+
+
+@pytest.mark.parametrize(("prompt", "answer"), TWO_ACTS)
+def test_an_answer_that_lacks_the_material_of_its_prompt_and_asks_for_it_is_found(prompt, answer):
+    assert pl.select(says_input_is_missing(pl.lit(answer), pl.lit(prompt))).item()
+
+
+@pytest.mark.parametrize(("prompt", "answer"), ONE_ACT)
+def test_an_answer_that_lacks_or_asks_in_another_matter_says_nothing_is_missing(prompt, answer):
+    assert not pl.select(says_input_is_missing(pl.lit(answer), pl.lit(prompt))).item()
 
 
 @pytest.mark.parametrize(

@@ -421,8 +421,8 @@ def test_an_answer_that_repeats_itself_is_dropped_with_its_measure(answer):
     [
         "哈哈哈哈哈哈",  # too short to measure
         "\n".join(f"{i}. 步骤 step {'甲乙丙丁戊己庚辛'[i]}：打开第 {i} 个菜单" for i in range(8)),
-        "```\n" + "x = [0, 0, 0, 0]\n" * 30 + "```",
-        "| 名 | name |\n|---|---|\n" + "| 甲 | a |\n" * 30,
+        "```\nx = [\n" + "    [0, 0, 0, 0],\n" * 30 + "]\n```",
+        "| 名 | name |\n|---|---|\n" + "".join(f"| 甲 {k} | a |\n" for k in range(30)),
         "<table>\n" + "<tr>\n<td>第 1 行 row</td>\n</tr>\n" * 12 + "</table>",
         "arr = [" + "0, " * 40 + "0]",
         "床前明月光，疑是地上霜。\n举头望明月，低头思故乡。\n" * 2,

@@ -31,8 +31,8 @@ SETS = {"defects": 12, "more_defects": 8, "held_out": 8}  # rows of each defect 
 FEWEST_CLEAN = 60  # rows without a defect, of each language
 ALWAYS_FOUND = {"empty_answer", "empty_prompt", "special_tokens", "html"}
 LEAST_RECALL, LEAST_RECALL_PII = 0.95, 0.98
-MOST_ALARMS_ON_CLEAN_ROWS = 1
-LEAST_HELD_OUT = 0.8
+MOST_ALARMS_ON_CLEAN_ROWS = 2
+LEAST_HELD_OUT = 0.88
 LIMIT = 0.5  # 3-gram Jaccard similarity that no two answers reach
 KINDS = {"char_repetition": "repetition"}  # two measures of one defect
 

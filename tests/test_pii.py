@@ -303,6 +303,14 @@ def test_of_an_assignment_or_url_only_the_secret_is_taken(text, value):
         # of an address with a port, the address
         ("登录 ssh root@45.33.32.156:22 now", ["45.33.32.156"]),
         ('"45.33.32.156 - - [10/Oct]" 日志', ["45.33.32.156"]),
+        ("I gave the vet 07911 284 635 but 那是旧卡", ["07911 284 635"]),
+        ("Ring Hugh on 0131 556 2947 after six 晚上", ["0131 556 2947"]),
+        ("Text 07911284635, or ring Jo on 07700 900123 吧", ["07911284635", "07700 900123"]),
+        ("Appelle-moi au 06 12 34 56 78, 号码不变", ["06 12 34 56 78"]),
+        ("Rufen Sie mich unter 030 12345678 an 柏林", ["030 12345678"]),
+        ("日本090-1234-5678，台湾手机 0912-345-678 and more", ["090-1234-5678", "0912-345-678"]),
+        ("my Hong Kong mobile 9123 4567 香港", ["9123 4567"]),
+        ("座机 8462 3391，有事致电 87654321，打63726688找 Wang", ["8462 3391", "87654321", "63726688"]),
     ],
 )  # fmt: skip
 def test_uncommon_spellings_are_found_whole(text, values):
@@ -314,6 +322,9 @@ def test_uncommon_spellings_are_found_whole(text, values):
     [
         # dates, prices, measures, mathematics
         "2024-01-02 03:04:05 到 2024/12/31", "时间戳1700000000000，or 1700000000", "电话费1299.00元，phone $1,299.99",
+        "ring 0800 123 4567 免费", "call 1300 123 456 or 0345 600 7010 客服", "tracking number is 123-456-789 单号",
+        "call them between 1990-1999 打了 1000 2000 下", "routing number is 021000322 路由",
+        "订单号 0131 556 2947, order 0131 556 2947",
         "phone: 2021-05-12", "手机2019-2020款", "1 2 3 4 5 6 7 8 9 10 11 12", "40 50 60 70 80 90 100 乘法表",
         "4 8 12 16 20 24 28 32 36 40", "355909190063-746等于", "821091117+4908374100427 是多少",
         "8+8+8-(2(4)) - 3 = 13",

@@ -15,7 +15,7 @@ from tasks.cleaners.characters import LOOKS_COMPOSABLE
 from tasks.cleaners.encoding import mend_encoding
 from tasks.cleaners.protected import PROTECTED
 from tasks.cleaners.repairs import REPAIRS, repairs
-from tasks.cleaners.templates import fill, unfilled_in
+from tasks.cleaners.templates import LOOKS_ASKED, fill, strip_asker, unfilled_in
 from tasks.core.params import CleanParams
 
 OFF = dict.fromkeys(("encoding", "special_tokens", "template_remnants", "html", "control", "whitespace"), False)
@@ -93,6 +93,14 @@ def test_chinese_that_is_not_misread_stays(text):
 )
 def test_signs_and_emoji_that_were_misread_inside_a_right_text_are_mended(whole, broken):
     assert encoding(broken) == whole
+
+
+@pytest.mark.parametrize("text", ["“Don’t bin it — bring it.” Café, €5, 20°C…", "数据库的索引为什么快？“是的”。"])
+def test_utf_8_read_as_mac_roman_is_mended_also_twice(text):
+    misread = text.encode().decode("mac_roman")
+    assert encoding(misread) == text
+    assert encoding(misread.encode().decode("mac_roman")) == text
+    assert encoding("±√2 与 25/√π and ¬p") == "±√2 与 25/√π and ¬p"
 
 
 def test_control_characters_of_windows_1252_become_what_they_meant():
@@ -230,7 +238,22 @@ def test_what_only_looks_like_a_special_token_stays(text):
     assert special_tokens(text) == text
 
 
-@pytest.mark.parametrize("question", ["BERT 的输入以什么开头？", "Which token ends a turn in ChatML?"])
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("[CLS]和[SEP]各放在哪里？", "[CLS]和[SEP]各放在哪里？"),
+        ("The [SEP] mark goes between two parts.", "The [SEP] mark goes between two parts."),
+        ("今天晴。[SEP]明天雨。[PAD][PAD]", "今天晴。明天雨。"),
+        ("[CLS]Rain today.[SEP]", "Rain today."),
+    ],
+)
+def test_tokens_of_bert_stay_where_a_sentence_speaks_of_them(text, left):
+    assert special_tokens(text) == left
+
+
+@pytest.mark.parametrize(
+    "question", ["BERT里的[CLS]是什么？", "BERT 的输入以什么开头？", "Which token ends a turn in ChatML?"]
+)
 @pytest.mark.parametrize("answer", ["[CLS]", "<|im_end|>", "以 [SEP] 结尾, with <s> first"])
 def test_a_row_about_tokens_keeps_them(question, answer):
     assert special_tokens(question, answer) == answer
@@ -309,6 +332,22 @@ def test_a_row_about_markup_and_an_answer_that_is_markup_keep_their_tags(questio
 def test_what_is_about_markup_is_told_beside_the_tags_and_urls():
     answer = '<a class="css" href="http://a.cn/web/html.html">甲 a</a>见 https://a.cn/css/x.html'
     assert html("去哪里？ Where?", answer) == "甲 a见 https://a.cn/css/x.html"
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("蜡梅。<img src='a.jpg'><script>var _hmt=[];</script>腊月开花", "蜡梅。腊月开花"),
+        ("One.<!-- ad --> Two.\n<script>\n(adsbygoogle).push()\n</script>\nThree.", "One. Two.\n\nThree."),
+        ("红<style>p{color:red}</style>花 red", "红花 red"),
+        ("<script>alert(1)</script>", "<script>alert(1)</script>"),
+        ("日期格式 date format: <!-- 2020 -->", "日期格式 date format: <!-- 2020 -->"),
+        ("这段脚本弹窗：<script>alert(1)</script> pops up", "这段脚本弹窗：<script>alert(1)</script> pops up"),
+        ("Add names:\n<script>\nlet a = 1;\n</script>\n到页面", "Add names:\n<script>\nlet a = 1;\n</script>\n到页面"),
+    ],
+)
+def test_scripts_and_remarks_of_a_page_go_unless_they_are_shown(text, left):
+    assert html(text) == left
 
 
 @pytest.mark.parametrize("question", ["给名词加下划线", "Underline the nouns"])
@@ -424,6 +463,43 @@ def test_a_row_about_templates_keeps_them(question):
     assert template_remnants(question, answer) == answer
 
 
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("### 问题：\n怎样跟房东谈降租？", "怎样跟房东谈降租？"),
+        ("【问题】怎样降租？", "怎样降租？"),
+        ("指令：写一首诗", "写一首诗"),
+        ("Human: 能喝牛奶吗？", "能喝牛奶吗？"),
+        ("USER: why do my knees crack", "why do my knees crack"),
+        ("**Question:** Why?", "Why?"),
+        ("User: Hi!\nBot: Hello!", "User: Hi!\nBot: Hello!"),
+        ("【任务】写诗\n【要求】四行", "【任务】写诗\n【要求】四行"),
+        ("## Task\nSort.\n## Rules\nNone.", "## Task\nSort.\n## Rules\nNone."),
+        ("Users: how many? 用户数", "Users: how many? 用户数"),
+    ],
+)
+def test_the_label_of_a_question_goes_where_there_is_no_other(text, left):
+    assert strip_asker(text) == left
+    assert left == text or pl.select(pl.lit(text).str.contains(LOOKS_ASKED)).item()
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "left"),
+    [
+        ("果酱和果冻有什么不同？", "回答：果酱有果肉。", "果酱有果肉。"),
+        ("Jam or jelly?", "Answer: Jam has fruit in it.", "Jam has fruit in it."),
+        ("Jam or jelly?", "**Answer:** Jam has fruit.", "Jam has fruit."),
+        ("Q: 果酱？", "A: 有果肉 fruit", "A: 有果肉 fruit"),
+        ("写一段对话", "A：你好 hello", "A：你好 hello"),
+        ("A. 一 one\nB. 二 two", "Answer: A", "Answer: A"),
+        ("Rate it 评分", "Answer: Agree\nConfidence: 90%", "Answer: Agree\nConfidence: 90%"),
+        ("写一封邮件", "回复：附上文件 file", "回复：附上文件 file"),
+    ],
+)
+def test_the_label_of_an_answer_goes_where_there_is_no_other(question, answer, left):
+    assert template_remnants(question, answer) == left
+
+
 @pytest.mark.parametrize("question", ["写一段对话", "Write a chat bot's script"])
 def test_the_name_of_a_speaker_stays_where_a_dialogue_was_asked_for(question):
     assert template_remnants(question, "Assistant: 你好 hi") == "Assistant: 你好 hi"
@@ -466,6 +542,16 @@ def test_a_value_that_holds_a_placeholder_is_refused():
         ("去 {{{剩余}}} to go", "{{{剩余}}}"),
         ("the Liquid tag {% if x %}{{ y }}", None),
         ("打八折 {% 折扣 %}", None),
+        ("您的包裹已到${station_name}，取件码${code}。", "${station_name}"),
+        ("Hi ${patientName}, see you on ${date}.", "${patientName}"),
+        ("亲爱的{客户姓名}，您好", "{客户姓名}"),
+        ("Dear {customer_name}, thank you", "{customer_name}"),
+        ("Hello <%= name %>, 你好", "<%= name %>"),
+        ("It costs $5 or ${5}，数列{a_n}", None),
+        ("console.log(`Hi ${name}`)", None),
+        ("echo ${HOME} 目录", None),
+        ("f-string: {user_name}", None),
+        ("他带着想法{淹没}。 Use {slots}.", None),
     ],
 )
 def test_a_placeholder_that_nobody_filled_is_found(text, left):

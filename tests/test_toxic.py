@@ -44,8 +44,15 @@ TOXIC_ZH = {
     "这个废物东西": ["废物东西"],
     "你们就是一群废物": ["废物"],
     "ｆｕｃｋ，又输了": ["fuck"],
+    "就你这猪脑子还考研？废物一个，趁早滚回家。": ["猪脑子", "废物一个", "趁早滚"],
+    "长得跟个脑瘫似的，怎么不去死": ["脑瘫", "怎么不去死"],
+    "直接骂：操他祖宗！": ["操他祖宗"],
+    "你这个垃圾，臭不要脸": ["你这个垃圾", "臭不要脸"],
 }
 CLEAN_ZH = [
+    "废物分类后可以再利用，这种废物要回收。",
+    "猪脑子可以做菜，脑瘫儿童需要康复，残废军人有补助。",
+    "快滚动鼠标，给我滚动条的代码；死猪不怕开水烫。",
     "尼玛县位于西藏那曲市，尼玛扎西是那里的医生。",
     "他妈的生日是五月三日，我们去他妈的家里吃饭。",
     "我操作电脑时很小心，我操心孩子的学习。",
@@ -84,6 +91,9 @@ CLEAN_ZH = [
 ]
 TOXIC_EN = {
     "Fuck you.": ["fuck"],
+    "It's crawling with filthy immigrants, they're all vermin.": ["filthy immigrants", "they're all vermin"],
+    "You useless maggot, shut your face": ["maggot", "shut your face"],
+    "Why don't you just die, you waste of space": ["why don't you just die", "waste of space"],
     "What the FUCKING hell": ["fucking"],
     "He fucked up again": ["fucked"],
     "you motherfucker!": ["motherfucker"],
@@ -119,6 +129,9 @@ TOXIC_EN = {
     "I hope you die.": ["hope you die"],
 }
 CLEAN_EN = [
+    "Breeders say bitch and cock; the whelping bitch had six pups.",
+    "Rats, mice and pigeons are vermin. You trash the old files, you pig out, you freak out.",
+    "A leech is a parasite; savages was once a word for peoples. Are you an animal lover?",
     "Scunthorpe is a town in Lincolnshire.",
     "The class assessed the passage with an assistant.",
     "A cocktail, a peacock and a cockpit.",

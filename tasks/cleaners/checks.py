@@ -95,7 +95,7 @@ def measure(texts: pl.DataFrame, params: CleanParams) -> pl.DataFrame:
         identity_found=identity_in(answers),
         knowledge_cutoff_found=cutoff_in(answers),
         truncated_found=truncated_in(answer),
-        template_unfilled_found=unfilled_in(pl.when(text.str.contains(r"\{[{%]")).then(text)),
+        template_unfilled_found=unfilled_in(text),
         toxic=toxic_words(text, load(Path(params.toxic_words)) if params.toxic_words else None),
     )
     found = {name.removesuffix("_found"): pl.col(name).is_not_null() for name in quoted.columns if "_found" in name}

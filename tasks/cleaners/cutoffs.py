@@ -15,13 +15,14 @@ _STORE_EN = (
 )
 _LINK_EN = (
     r"(?:[ ,]+(?:only|last|is|was|are|were|which|that|it|currently|includes?|has|been|information|data|about|may|be"
-    r"|outdated|out of date|does(?:n['’]t| not)|don['’]t|do not|may|might|since|because|for|this|topic|events|text))*[ ,]+"
+    r"|outdated|out of date|does(?:n['’]t| not)|don['’]t|do not|may|might|as|be|since|because|for|this|topic"
+    r"|events|text))*[ ,]+"
 )
 _ENDS_EN = (
     r"(?:goes|go|extends?|ends?|ended|stops?|stopped|covers?|limited|current|accurate|up[- ]to[- ]date|updated|based"
     r"|runs?|ran|until|through|up|dates?|frozen|collected|from|reach(?:es)?|compiled|gathered|refreshed|captured)"
 )
-_NEWS_EN = r"(?:information|data|knowledge|events?|anything|news|developments|what (?:has )?happened)"
+_NEWS_EN = r"(?:information|data|knowledge|events?|anything|news|developments|things|what (?:has )?happened)"
 _CUTOFF_EN = (
     rf"\bmy (?:current )?(?:knowledge|training|data|information|last)[ \w]{{0,20}}{_CUT_EN}"
     rf"|\bmy {_CUT_EN} (?:date|is|was)|\b(?:with|given|due to) (?:a|my|the) knowledge {_CUT_EN}[^.\n]{{0,60}}\b(?:i"
@@ -31,15 +32,19 @@ _CUTOFF_EN = (
     rf"| update|[^.\n]{{0,20}}{_YEAR})|[ \w]{{0,20}}{_CUT_EN})"
     r"|\b(?:as of|up (?:to|until)|the time of) my [ \w]{0,20}(?:update\b|training(?:[.,;]|\z))"
     rf"|\bmy (?:[a-z]+ ){{0,2}}?{_STORE_EN}{_LINK_EN}{_ENDS_EN}\b[^.\n]{{0,40}}\b{_YEAR}"
+    r"|\bmy (?:most recent|last|latest) (?:knowledge |training )?update (?:was|is|came) (?:in|on"
+    rf"|from)\b[^.\n]{{0,12}}{_YEAR}"
     r"|\bi (?:was|am|have(?: not)? been|haven['’]t been) (?:only |last |just )*(?:trained"
     r"|updated)(?: (?:only|on|with|using|an?|the|that|was|were|available|publicly|data(?:set)?|texts?|information"
     r"|sources|of))* (?:up to|until|before|since|through|to|end(?:s|ed|ing)?|collected|gathered|dat(?:ed|ing)"
     rf"|(?:data(?:set)?|texts?|information) (?:from|of|in))\b[^.\n]{{0,20}}\b{_YEAR}"
     rf"|\bi (?:was|am) last (?:trained|updated) (?:in|on)\b[^.\n]{{0,20}}\b{_YEAR}"
-    r"|\b(?:information|data|knowledge) i (?:have|know|was trained on)\b[^.\n]{0,10} (?:(?:is|are) (?:from|up|only"
+    r"|\b(?:information|data|knowledge) (?:(?:available|accessible|known) to me|i (?:have|know"
+    r"|was trained on))\b[^.\n]{0,10} (?:(?:is|are) (?:from|up|only"
     rf"|current|limited)|dates?|ends?|goes|stops?)\b[^.\n]{{0,20}}\b{_YEAR}"
     r"|\b(?:i (?:only )?(?:have|know)"
-    rf"|i(?:['’]m| am) only aware of)\b[^.\n]{{0,20}}\b{_NEWS_EN}[^.\n]{{0,25}}\b(?:up to|until|through|to"
+    rf"|i(?:['’]m| am) only (?:aware of|familiar with))\b[^.\n]{{0,20}}\b{_NEWS_EN}[^.\n]{{0,25}}\b(?:up to"
+    r"|until|through|to"
     rf"|before)\b[^.\n]{{0,15}}\b{_YEAR}|\bi (?:do not|don['’]t|cannot|can['’]t|am not"
     r"|have no)\b[^.\n]{0,60}\b(?:after|beyond|past|since)\b (?:my"
     rf"|[a-z]* ?{_YEAR}[^.\n]{{0,30}}\bmy)\b[^.\n]{{0,20}}(?:{_CUT_EN}|knowledge|training|update)"
@@ -59,21 +64,29 @@ _LAST_ZH = r"(?:(?:最后|最近|上次|上一次|最新)(?:一次)?)"
 _AFTER_ZH = rf"{_YEAR}\s?年(?:\s?\d+\s?月)?(?:份)?(?:之|以)?后"
 _NEWS_ZH = r"(?:信息|数据|事件|知识|资料|事情|情况|新闻|内容|消息)"
 _OWN_ZH = (  # my knowledge, what I learned; not my data analysis
-    r"(?:\A|[^们])我(?:的|本身的)?(?:所?(?:学|学习|掌握|了解|知道|接受|接触|使用|拥有|具备|受)(?:到|过)?的?)?(?:全部|所有)?"
+    r"(?:\A|[^们])我(?:的|本身的|目前的|现有的|当前的)?(?:所?(?:学|学习|掌握|了解|知道|接受|接触|使用|拥有"
+    r"|具备|受)(?:到|过)?的?)?(?:全部|所有)?"
     r"(?:知识|训练|培训|数据|资料|语料|信息|内容|学习)(?:数据|语料|资料|材料|内容|库|储备|集|体系)?的?"
 )
 _STOPS_ZH = (
-    r"(?:(?:最后|最近|最新|上|只|仅|可能|大[约概]|都|也|目前|已经?|一次|的|是)*(?:更新|停[在留止]|止|收集|采集|截[止至]|整理|冻结|定格|到)"
+    r"(?:(?:最后|最近|最新|上|只|仅|可能|大[约概]|都|也|目前|已经?|一次|的|是)*(?:更新|停[在留止]|止|收集|采集"
+    r"|截[止至]|整理|冻结|定格|到)"
     r"(?:时间|日期|节点|了|就|是|为|在|于|到|至|停|大约)*)"
 )
 _CUTOFF_ZH = (
-    rf"{_OWN_ZH}{_STOPS_ZH}[^。！？，\n]{{0,3}}{_YEAR}|{_OWN_ZH}(?:在|到|于|是|只|仅)*\s?{_YEAR}\s?年[^。！？，\n]{{0,8}}?"
-    r"(?:结束|停止|截止|停了|为止|就停)|截[至止]到?我所?(?:掌握|了解|知道|学到|学习|拥有|接受|能获取)[^。，\n]{0,8}(?:数据|信息"
+    rf"{_OWN_ZH}{_STOPS_ZH}[^。！？，\n]{{0,3}}{_YEAR}|{_OWN_ZH}(?:在|到|于|是|只"
+    rf"|仅)*\s?{_YEAR}\s?年[^。！？，\n]{{0,8}}?"
+    r"(?:结束|停止|截止|停了|为止|就停)|截[至止]到?我所?(?:掌握|了解|知道|学到|学习|拥有|接受"
+    r"|能获取)[^。，\n]{0,8}(?:数据|信息"
     rf"|资料|知识|内容)|我(?:的)?(?:上|最近|最后)一?次(?:接受|进行|完成)?(?:训练|更新|学习)[^。，\n]{{0,8}}{_YEAR}"
-    rf"|我(?:并|也|都|还)*(?:不|[没无][有法]|未能?)[^。！？，\n]{{0,8}}{_AFTER_ZH}(?:才|新|所|刚)*(?:发布|发生|出现|推出|上市|上映|更新)"
+    rf"|我(?:并|也|都|还)*(?:不|[没无][有法]|未能?)[^。！？，\n]{{0,8}}{_AFTER_ZH}(?:才|新|所|刚)*(?:发布|发生"
+    r"|出现|推出|上市|上映|更新)"
     rf"|我只(?:了解|知道|掌握|学过|学到)[^。，\n]{{0,6}}{_YEAR}\s?年[^。，\n]{{0,8}}前(?:发生|发布|出现)?的"
     rf"|(?:按照?|根据|基于|以|依据)我[^。，\n]{{0,6}}{_YEAR}[^。，\n]{{0,8}}(?:训练|知识|学[到习])"
     r"|[在于]我(?:最后|最近|上)一?次?(?:更新|训练)[之以]?[前时]"
+    rf"|以我[^。，\n]{{0,6}}{_YEAR}[^。，\n]{{0,6}}的?(?:数据|知识)来看"
+    rf"|我(?:在)?{_YEAR}[^。，\n]{{0,6}}[之以]?前学[到过习]"
+    r"|我(?:最近|最新|最后|上次)的?(?:一次)?知识更新"
     rf"|{_MINE_ZH}{_STORE_ZH}(?:只|仅)?到\s?{_YEAR}|{_YEAR}[^。\n]{{0,12}}不在我的?(?:知识|训练)"
     rf"|{_MINE_ZH}{_STORE_ZH}[^。！？\n营班课]{{0,16}}{_CUT_ZH}[^。！？\n]{{0,12}}(?:{_YEAR}|日期|时间|以前|之前)"
     r"|(?:截[止至]|直到|基于|根据|由于|就|按)[^。！？，\n]{0,8}我[^。！？，\n]{0,16}(?:知识|训练|了解|信息|学到"
@@ -101,7 +114,19 @@ CUTOFF_CUES = [
 ]
 CUTOFF_WORDS = [
     *("cutoff", "cut-off", "cut off", "cuts off", "update", "knowledge", "training", "trained", "dataset"),
-    *("database", "data ", "data,", "corpus", "information", "records", "sources", "anything", "events", "截止", "截至"),
+    *(
+        "database",
+        "data ",
+        "data,",
+        "corpus",
+        "information",
+        "records",
+        "sources",
+        "anything",
+        "events",
+        "截止",
+        "截至",
+    ),
     *("更新", "训练", "知识", "信息", "数据", "资料", "语料", "止于", "限于", "年后", "月后", "之后", "以后"),
     *("内容", "之前", "以前", "学习", "学到", "学的"),
 ]

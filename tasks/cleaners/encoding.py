@@ -27,7 +27,7 @@ _FOREIGN_RUN = re.compile(rf"([^\x00-\x7f{LOST}]+)([?{LOST}]?)")
 
 
 def mend_encoding(text: str) -> str:
-    """Undo a decoding with the wrong table: UTF-8 read as Latin-1, Windows-1252 or Mac Roman (ftfy), UTF-8 read as GBK."""
+    """Undo a decoding with the wrong table: UTF-8 read as Latin-1, Windows-1252, Mac Roman (ftfy) or GBK."""
     import ftfy
 
     return ftfy.fix_text(

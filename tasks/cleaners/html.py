@@ -21,7 +21,7 @@ LOOKS_HTML = (
 _BARE = r"(?:nowrap|noshade|hidden|download|itemscope|allowfullscreen)\b"
 _REST = rf"""(?:\s+(?:[\w:-]+\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>]+)|{_BARE}))*\s*/?>"""
 _NO_GENERIC = r"(?!(?<=[A-Za-z0-9_])(?-i:<[A-Z]>))"  # Optional<B> is a type
-# What a page holds and does not show. Over several lines a script is code that is shown, but for those that count visits.
+# What a page holds and does not show. A script of several lines is code that is shown, unless it counts visits.
 _COUNTERS = r"(?:_hmt|adsbygoogle|gtag|dataLayer|google-?analytics|hm\.baidu|cnzz|_paq|fbq)"
 _HIDDEN = (
     r"(?i)(?:<script(?:\s[^<>]*)?>[^\n]*?</script\s*>|<style(?:\s[^<>]*)?>[^\n]*?</style\s*>|<!--[^\n]*?-->"
@@ -93,7 +93,7 @@ _CODE_LINE = re.compile(
 def beside_tags(text: pl.Expr) -> pl.Expr:
     """Each text without the tags that pages leave behind, and without URLs: what tells whether it is about markup.
 
-    A text that is the source of a page and nothing else stays whole, and so does one about scripts and remarks.
+    A text that is the source of a page and no more stays whole; one about scripts too.
     """
     beside = text.str.replace_all(_HIDDEN, " ").str.replace_all(_PAGE_TAG, " ")
     return pl.when(text.str.contains(_SOURCE) | text.str.contains(_ABOUT_HIDDEN)).then(text).otherwise(beside)
@@ -111,8 +111,8 @@ def strip_html(text: str) -> str:
     """Take out tags that pages leave behind and decode entities; `x<sup>2</sup>` becomes x^2, never x2.
 
     Cells of a table are parted by |, items of a list begin with -. Where `&lt;b&gt;` or `&amp;lt;` writes markup that
-    is meant to be seen, those entities stay; so does a picture that is all of a text, or all under its first line, and a
-    script or remark that is all of a text.
+    is meant to be seen, those entities stay; so does a picture that is all of a text, or all under its first line, and
+    a script or remark that is all of a text.
     """
     return text if _PICTURE.match(text) or not _HIDDEN_PART.sub("", text).strip() else _strip(text)
 

@@ -7,8 +7,8 @@ ASKS_FOR_WORDING = (
     r"|(?:create|write|generate) a (?:response|reply)|(?:创建|写|生成)一个(?:回应|响应|回复)"
 )
 DECLINES = (
-    r"(?i)refus|can(?:no|['’])t|can not|unable|impossible|sorry|did(?:n['’]t| not)|no input|拒绝|拒絕|无法|無法|不能|没|沒"
-    r"|不可能|抱歉|对不起|對不起"
+    r"(?i)refus|can(?:no|['’])t|can not|unable|impossible|sorry|did(?:n['’]t| not)|no input|拒绝|拒絕|无法|無法|不能"
+    r"|没|沒|不可能|抱歉|对不起|對不起"
 )  # in a prompt whose own words may be such a sentence
 SPEAKS_OF_WORK = r"(?i)translat|翻译|翻譯|language model|语言模型|\bai\b|人工智能|provide|提供|model\b|模型"
 

@@ -66,9 +66,10 @@ _BRITISH_MOBILE = r"(?<![\w/:#.+-])07[1-9]\d{8}(?![\w/:]|[ .,-]\d)"
 _GERMAN_MOBILE = r"(?<![\w:#.+-])01[567]\d[ /-]\d{3,4}(?: ?\d{2,4}){1,2}(?![\w/:]|[ .,-]\d)"
 
 
-_SEQUENCE = re.compile(r"(\d)\1{5}|123456|987654")
+_SEQUENCE = re.compile(r"(\d)\1{5}|\A0?(?:123456|987654)")
 _OTHER_NUMBER = re.compile(
-    r"(?:isbn|order|account|invoice|routing|serial|ref|part|(?<![a-z])(?:id|no)|code|[单编账卡型]号|编码)[ .:=#是为]*\Z", re.I
+    r"(?:isbn|order|account|invoice|routing|serial|part|(?<![a-z])(?:id|no)|code|[单编账卡型]号|编码)[ .:=#是为]*\Z",
+    re.I,
 )
 
 
@@ -87,7 +88,8 @@ _NUMBER = re.compile(
     re.A,
 )
 _ANNOUNCES = re.compile(
-    r"(?:(?:电话|手机|座机|固话|传真|联系方式|联系人|拨打|致电|来电|电联|[拨打给](?:这个)?号?码?|短信|(?<![a-z])(?:(?:tele|cell|mobile )?phone|tel|mobile|cell|fax|whatsapp|call|dial))"
+    r"(?:(?:电话|手机|座机|固话|传真|联系方式|联系人|拨打|致电|来电|电联|[拨打给](?:这个)?号?码?|短信"
+    r"|(?<![a-z])(?:(?:tele|cell|mobile )?phone|tel|mobile|cell|fax|whatsapp|call|dial))"
     r"(?:[\s:=#*_\"'|>(\[]|号码?|只有一个|[是为]|numbers?|no\.|is|are|at|us|me|on|back){0,8}|wa\.me/|tel:|[?&]phone=)\Z",
     re.A | re.I,
 )
@@ -101,12 +103,15 @@ _REACHES = re.compile(
 # After these, with a few words between, it is a number as one writes it down: in groups, or with 0 or + before it.
 _IS_CALLED = re.compile(
     r"(?<![a-z])(?:r(?:i|a|u)ng|call|dial|phone|tele?phone|text|sms|whatsapp|signal|reach|contact|landline|mobile|cell|sim"
-    r"|fax|(?:my|his|her|their|your|our|the|new|old|work|home|office) number)(?:s|ed|ing)?(?![a-z])[^\d\n.!?;=$£€%]{0,30}\Z"
+    r"|fax|(?:my|his|her|their|your|our|the|new|old|work|home|office) number)(?:s|ed|ing)?(?![a-z])"
+    r"[^\d\n.!?;=$£€%]{0,30}\Z"
     r"|(?<![a-z])(?:ruf|nummer|erreich|appel|num[ée]ro|joindre|ll[aá]m)[a-zé]*(?![a-z])[^\d\n.!?;=]{0,20}\Z"
     r"|(?:打|拨|电话|手机|座机|微信|联系|電話|携帯|番号)[^\d\n。！？；=]{0,12}\Z",
     re.I,
 )
-_IN_GROUPS = re.compile(r"\(?[0+][\d ().-]{8,16}\d|(?!\d*000)\d{4}[ -]\d{4}|\d{3}[ -]\d{3}[ -]\d{3,4}|\d{3}[ -]\d{2}[ -]\d{2}[ -]\d{2,3}")
+_IN_GROUPS = re.compile(
+    r"\(?[0+][\d ().-]{8,16}\d|(?!\d*000)\d{4}[ -]\d{4}|\d{3}[ -]\d{3}[ -]\d{3,4}|\d{3}[ -]\d{2}[ -]\d{2}[ -]\d{2,3}"
+)
 _TEN_DIGITS = re.compile(r"[2-9]\d\d[2-9]\d{6}")
 _AND = re.compile(r"(?:[\s,、/;和或&]|and|or){1,4}")
 _DATE = re.compile(r"(?:19|20)\d\d[ .-](?:\d\d?[ .-]\d\d?|(?:19|20)\d\d)(?!\d)")

@@ -4,6 +4,9 @@ Both measures are the share of n-grams that occurred before in the same text, 0 
 fractions of Rae et al. 2021, arXiv:2112.11446, table A1, with one n each and laxer thresholds: answers are short, and
 lists and poems repeat by right. Characters go with the n = 10 of Data-Juicer's character_repetition_filter (which sums
 the most frequent n-grams instead): they see what has no words, such as one syllable without end.
+
+A share says little of an answer that begins well and then goes round in circles. So one that ends in the same run of
+tokens over and over counts as all but wholly repeated, whatever came before: code and tables, too.
 """
 
 from typing import NamedTuple
@@ -17,6 +20,11 @@ from tasks.core.text import tokens
 TOKEN_GRAM, LEAST_TOKEN_GRAMS = 4, 24  # with fewer n-grams a share says nothing
 CHAR_GRAM, LEAST_CHAR_GRAMS = 10, 48
 LEAST_CHARS = TOKEN_GRAM + LEAST_TOKEN_GRAMS - 1  # a token has a character or more: no shorter text is measured
+# A loop: the last tokens say one thing of so many tokens at most, so often, over so many in all. It measures LOOP.
+LONGEST_PERIOD, LEAST_TURNS, LEAST_LOOP_TOKENS = 40, 3, 36
+LOOP = 0.99
+TAIL_TOKENS, TAIL_CHARS = LONGEST_PERIOD * LEAST_TURNS + 1, 1500
+NEAR_END, KEY_CHARS = 28, 8  # of a loop these characters near its end come again in each turn: few texts have such
 CODE = r"(?s)```.*?(?:```|\z)"
 # Lines that repeat by right, also outside a fence: rows of tables, markup, statements, lists of numbers. And the
 # numbers of a list, which make items differ that say the same.
@@ -41,6 +49,8 @@ class Symbols(NamedTuple):
 def measure_repetition(answers: pl.Series) -> pl.DataFrame:
     """token_repetition (4-grams) and char_repetition (10-grams) of each text, in order; 0.0 where it is too short.
 
+    token_repetition is 0.99 or more where the text ends in a loop.
+
     Code blocks, markup, tables, lines without a letter and the numbers of lists are left out. Tokens are those of
     `tasks.core.text.tokens`, characters are code points with whitespace folded to one blank: right for Chinese as
     well. N-grams are told apart by a 64-bit hash of them and their row: two that differ count as equal once in some
@@ -52,7 +62,32 @@ def measure_repetition(answers: pl.Series) -> pl.DataFrame:
     rows = long["row"].cast(pl.Int64).to_numpy()
     by_token = _shares(_tokens(long["text"], rows), len(texts), TOKEN_GRAM, LEAST_TOKEN_GRAMS)
     by_char = _shares(_characters(long["text"], rows), len(texts), CHAR_GRAM, LEAST_CHAR_GRAMS)
+    loops = _end_in_loop(answers)
+    by_token[loops] = np.maximum(by_token[loops], LOOP)
     return pl.DataFrame({"token_repetition": by_token, "char_repetition": by_char})
+
+
+def _end_in_loop(texts: pl.Series) -> Rows:
+    """The rows whose last tokens, but for one that may be cut off, are one run with a letter in it, over and over."""
+    text = pl.col("text")
+    tails = (
+        texts.alias("text").to_frame().with_row_index("row")
+        .filter(text.str.len_chars() >= LEAST_CHARS)
+        .with_columns(text.str.slice(-TAIL_CHARS))
+        .filter(text.str.count_matches(text.str.slice(-NEAR_END, KEY_CHARS), literal=True) >= LEAST_TURNS)
+        .with_columns(tokens(text).list.tail(TAIL_TOKENS))
+        .filter(text.list.len() >= LEAST_LOOP_TOKENS)
+    )  # fmt: skip
+    found = [row for row, words in tails.iter_rows() if _is_loop(words) or _is_loop(words[:-1])]
+    return np.array(found, dtype=np.int64)
+
+
+def _is_loop(words: list[str]) -> bool:
+    for period in range(1, min(LONGEST_PERIOD, len(words) // LEAST_TURNS) + 1):
+        loop = words[-max(LEAST_LOOP_TOKENS, LEAST_TURNS * period) :]
+        if len(loop) >= LEAST_LOOP_TOKENS and loop[period:] == loop[:-period]:
+            return any(word.isalpha() for word in loop)
+    return False
 
 
 def _tokens(texts: pl.Series, rows: Rows) -> Symbols:

@@ -69,7 +69,7 @@ def strip_special_tokens(text: str) -> str:
 
 
 def _is_named(token: re.Match[str]) -> bool:
-    """Whether a token of BERT's stands where a word would: within a sentence, or at its beginning with a verb behind."""
+    """Whether a token of BERT's stands where a word would: in a sentence, or at its beginning with a verb behind."""
     text, start, end = token.string, *token.span()
     if not _BRACKETED.fullmatch(token.group()) or _AS_READ_BY_BERT.match(text):
         return False

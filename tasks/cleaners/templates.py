@@ -94,7 +94,7 @@ ABOUT_DIALOGUES = (
     rf"{ABOUT_TEMPLATES}|dialog|conversation|\bchat\b|chat ?bot|interview|script|transcript|role-?play"
     r"|对话|聊天|访谈|采访|剧本|台词|角色|邮件|\be-?mails?\b"
     r"|(?m:^)[ \t]*(?:Q|Question|问|问题|提问)[ \t]*[:：]|(?m:^)[ \t]*\(?B[.:：)）、]"
-    r"|[^\s#][ \t\n]*(?-u:\b)(?:Answer|Output|Response)[:：]|[^\s#]\s*(?:答案|回答|输出)[:：]"
+    r"|[^\s#*【][ \t\n]*(?-u:\b)(?:Answer|Output|Response)[:：]|[^\s#*【]\s*(?:答案|回答|输出)[:：]"
 )
 
 
@@ -120,7 +120,7 @@ def strip_asker(question: str) -> str:
 
 
 def strip_speaker(answer: str) -> str:
-    """Take out the label of an answer or the name of who answers, where there is no other, and an instruction behind."""
+    """Take out an answer's label or the name of who answers, where there is no other, and an instruction behind."""
     answer = _RUN_ON.sub(lambda run_on: "" if _is_prose(answer[: run_on.start()]) else run_on.group(), answer)
     spoken = _SPEAKS_FIRST.sub("", answer)
     if spoken == answer:
@@ -181,9 +181,10 @@ ABOUT_PLACEHOLDERS = rf"{_ABOUT_BRACES}|\{{%"
 _SNAKE, _CAMEL = r"[a-z]{2,}(?:_[a-z\d]{2,})+", r"[a-z]{2,}(?:[A-Z][a-z]{2,})+"
 _IN_CHINESE = r"\p{Han}{0,6}(?:名|名称|姓名|称呼|单号|编号|号码|日期|时间|地址|地点|电话|金额|标题|链接)"
 _MARKED = (
-    r"(?:\A|[^\\\w$#%{])([$#]\{[\p{L}_][\w.]{1,30}\}|<%=? ?[\w.]+ ?%>"
+    r"(?:\A|[^\\A-Za-z0-9_$#%{])([$#]\{[\p{L}_][\w.]{1,30}\}|<%=? ?[\w.]+ ?%>"
     rf"|\{{\$?(?:{_SNAKE}|{_CAMEL}|{_IN_CHINESE})\}})"
 )
+_PLACEHOLDER = r"[$#]?\{+[\p{L}\p{N} _.]*\}+|<%=? ?[\w.]+ ?%>"
 _ABOUT_NAMES = (
     r"(?i)`|\bsh\b|bash|shell|console\.|=>|==|\b(?:const|let|var|import|print|echo|curl|return|format|prompt|string|regex|sql"
     r"|ruby|python|java|javascript|kotlin|scala|perl|php|api|url|bracket|brace)s?\b|[;{][ \t]*(?:\n|\z)|\$\(|#!|://"
@@ -202,7 +203,7 @@ def fill(values: dict[str, str]) -> Callable[[str], str]:
 
 
 def unfilled_in(text: pl.Expr) -> pl.Expr:
-    """The first {{name}}, {% if … %}, ${name} or {full_name} of each text; null if there is none or it is about code."""
+    """The first {{name}}, {% if … %}, ${name} or {full_name} of each text; null: there is none, or it is code's."""
     return text.map_batches(_unfilled, return_dtype=pl.String, is_elementwise=True)
 
 
@@ -211,7 +212,8 @@ def _unfilled(texts: pl.Series) -> pl.Series:
     text = pl.col("text")
     rows = texts.alias("text").to_frame().with_row_index("row")
     suspects = rows.filter(text.str.contains_any(["{", "<%"])).filter(text.str.contains(f"{_UNFILLED}|{_MARKED}"))
-    left = suspects.filter(~text.str.contains(f"{_ABOUT_BRACES}|{_ASKED_FOR}"))
-    by_name = pl.when(~text.str.contains(_ABOUT_NAMES)).then(text.str.extract(_MARKED, 1))
+    beside = text.str.replace_all(_PLACEHOLDER, " ")
+    left = suspects.filter(~text.str.contains(_ABOUT_BRACES) & ~beside.str.contains(_ASKED_FOR))
+    by_name = pl.when(~beside.str.contains(_ABOUT_NAMES)).then(text.str.extract(_MARKED, 1))
     found = left.select("row", found=pl.coalesce(text.str.extract(_UNFILLED, 1), by_name))
     return rows.select("row").join(found, on="row", how="left", maintain_order="left")["found"]

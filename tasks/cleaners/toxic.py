@@ -28,7 +28,7 @@ _ADJECTIVES = (
 _CALLS = (
     rf"(?-u:\b)you(?:['’]re| are)?(?: (?:such|just|an?|all|nothing but|{_ADJECTIVES})){{0,4}} "
     r"|你们?(?:真的?|就|才|简直)?(?:是不是|是)?(?:一?个|[这那][个种些群帮只头]?|一?[群帮])?[大小死臭老蠢破]?"
-    r"|(?:就你这?[个种副]?|[跟像]个|简直(?:就)?是个?|真他妈是?个?)[大小死臭老蠢破]?"
+    r"|(?:就你这?[个种副]?|跟个|简直(?:就)?是个?|真他妈是?个?)[大小死臭老蠢破]?"
 )
 _FULL_WIDTH = {chr(code): chr(code - 0xFEE0) for code in (*range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))}
 _SPELLED_WIDE = r"[Ａ-Ｚａ-ｚ]{2}"
