@@ -716,3 +716,20 @@ def test_the_repairs_together_come_to_an_end(text):
         if text == before:
             return
     pytest.fail(f"still changing after 20 rounds: {text!r}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<b" * 2000 + ">" * 2000 + "中",
+        "### Instruction:\n" * 2000,
+        "\nNo input" * 2000,
+        "\n输入：<无输入>" * 2000,
+        "<|a" * 2000 + "|>" * 2000,
+    ],
+)
+def test_markup_that_is_nested_to_take_time_is_left_as_it_is_or_goes_at_once(text):
+    started = time.process_time()
+    for operation in repairs(CleanParams()):
+        operation.fix(text)
+    assert time.process_time() - started < 10  # in proportion to the square of the passes it is minutes

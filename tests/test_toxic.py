@@ -223,7 +223,8 @@ def test_a_list_of_ones_own_takes_the_place_of_the_shipped_one(tmp_path):
         ("- fuck", "the file is list"),
         ("word: {}", "the file has 'word'; expected words or innocent"),
         ("innocent: {}", "words is NoneType"),
-        ("words: {}", "has no words"),
+        ("words: {}", "has no strong or aimed words"),
+        ("words: {slur: {en: {mild: [fool]}}}", "has no strong or aimed words"),
         ("words: {slur: [a]}", "words.slur is list"),
         ("words: {slur: {fr: {strong: [a]}}}", "words.slur has 'fr'; expected zh or en"),
         ("words: {slur: {en: {hard: [a]}}}", "words.slur.en has 'hard'; expected strong or aimed or mild"),
@@ -246,3 +247,10 @@ def test_a_list_of_another_shape_is_refused_with_the_place(tmp_path, content, me
 def test_a_missing_list_is_named(tmp_path):
     with pytest.raises(ParamsError, match=r"none\.yaml: cannot be read"):
         load(tmp_path / "none.yaml")
+
+
+def test_a_list_of_aimed_words_alone_finds_them_where_somebody_is_called_so(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("words: {own: {en: {aimed: [fool]}, zh: {aimed: [木头]}}}", encoding="utf-8")
+    texts = ["The fool on the hill.", "You fool!", "木头桌子", "你这个木头"]
+    assert [found(text, words=load(path)) for text in texts] == [[], ["fool"], [], ["木头"]]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+MOST_PASSES = 40  # markup nested deeper is made to take time; real text needs two or three
 # What opens twice is taken from its second opening on: so an opening that nothing closes is not looked at again.
 _CODE = r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|``.+?``|`[^`\n]+`|<tool_call>(?:(?!<tool_call>).)*?</tool_call>"
 _MATH = (
@@ -29,12 +30,15 @@ def outside(protected: re.Pattern[str], fix: Callable[[str], str]) -> Callable[[
 
 
 def settled(fix: Callable[[str], str]) -> Callable[[str], str]:
-    """`fix`, over and over until nothing changes."""
+    """`fix`, over and over until nothing changes; a text that needs more than MOST_PASSES is left as it was."""
 
     def fixed(text: str) -> str:
-        while (after := fix(text)) != text:
+        before = text
+        for _ in range(MOST_PASSES):
+            if (after := fix(text)) == text:
+                return text
             text = after
-        return text
+        return before
 
     return fixed
 

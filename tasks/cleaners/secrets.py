@@ -36,10 +36,13 @@ _BODY = (
 FORMS = (
     # A header alone, as in code that looks for it, is none. A key whose end was cut off goes on to its last letter.
     (r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----", _BODY),
-    (r"PuTTY-User-Key-File-", r"[23]: (?s:.*?)(?:Private-MAC: [0-9a-f]+|\Z)"),
+    (
+        r"PuTTY-User-Key-File-",
+        r"[23]: (?:(?s:.{0,20000}?)Private-MAC: [0-9a-f]+|(?s:.{0,2000}?)Private-Lines: \d+\s[\w+/=\s]*)",
+    ),
     (AWS_SECRET, r"\W{1,8}(?P<value>[0-9a-zA-Z/+]{40})(?![0-9a-zA-Z/+])"),
     (r"AccountKey=", r"(?P<value>[a-zA-Z0-9+/]{86}==)"),  # Azure storage
-    (r"eyJ", r"[\w-]+\.eyJ[\w-]+(?:\.[\w-]*)?"),  # JSON web tokens (RFC 7519), with their signature
+    (r"eyJ", r"[\w-]{1,4096}\.eyJ[\w-]+(?:\.[\w-]*)?"),  # JSON web tokens (RFC 7519), with their signature
     (r"sk-", r"(?=[a-zA-Z_-]{0,99}\d)[\w-]{32,}"),  # OpenAI, Anthropic (sk-ant-…), DeepSeek, OpenRouter
     (r"gl(?:pat|dt|ft|soat|rt|cbt|imt|ptt|agent|oas)-|GR1348941", r"[\w-]{20,}"),  # GitLab
     (r"github_pat_", r"\w{22,}"),
@@ -69,7 +72,7 @@ _FORMS = tuple(
 )
 # The name and the password in a URL (RFC 3986, 3.2.1), unless they say what should stand there: user:password@.
 _LOGIN = re.compile(
-    r"(?<=://)[\w.~%+-]+:(?!(?i:pass(?:word|wd)?|pwd|secret|x+|your_?\w*|my_?\w*|token)@)(?=[^@]*(?-i:[a-z0-9]))"
+    r"(?<=://)[\w.~%+-]+:(?!(?i:pass(?:word|wd)?|pwd|secret|x+|your_?\w*|my_?\w*|token)@)(?=[^@\s]*(?-i:[a-z0-9]))"
     r"[\w.~%!$&*+=,;-]+(?=@[\w\[])",
     re.A | re.I,
 )

@@ -63,8 +63,8 @@ def load(path: Path) -> ToxicWords:
         for language, levels in _mapping(languages, path, f"words.{category}", LANGUAGES).items():
             for level, words in _mapping(levels, path, f"words.{category}.{language}", LEVELS).items():
                 by_level[level] += _words(words, path, f"words.{category}.{language}.{level}")
-    if not any(by_level.values()):
-        raise ParamsError(f"{path}: has no words; expected {SHAPE}")
+    if not by_level["strong"] and not by_level["aimed"]:
+        raise ParamsError(f"{path}: has no strong or aimed words, which alone are looked for; expected {SHAPE}")
     innocent = _mapping(sections.get("innocent", {}), path, "innocent", LANGUAGES)
     spared = [word for language, words in innocent.items() for word in _words(words, path, f"innocent.{language}")]
     strong, aimed, mild = (tuple(by_level[level]) for level in LEVELS)
@@ -114,8 +114,9 @@ def _find(texts: pl.Series, words: ToxicWords) -> pl.Series:
 @cache
 def _pattern(words: ToxicWords) -> str:
     """All words as one Rust expression; of words that start at one place the longest is found."""
-    called = f"(?:{_CALLS})(?:{_any_of(*words.aimed, *words.innocent)})|" if words.aimed else ""
-    return called + _any_of(*words.strong, *words.innocent)
+    called = [f"(?:{_CALLS})(?:{_any_of(*words.aimed, *words.innocent)})"] if words.aimed else []
+    named = [_any_of(*words.strong, *words.innocent)] if words.strong or words.innocent else []
+    return "|".join(called + named)
 
 
 def _any_of(*words: str) -> str:
