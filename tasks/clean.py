@@ -9,6 +9,7 @@ tasks/cleaners/checks.py. docs/operations.md has each operation with its measure
 import json
 from collections import defaultdict
 from collections.abc import Collection
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import polars as pl
 
 from tasks.cleaners.characters import strip_control
 from tasks.cleaners.checks import CHECKS, MEASURES, SETTINGS, judge, measure, quote
-from tasks.cleaners.pii import KINDS, SUSPECT, Redactor, find
+from tasks.cleaners.pii import KINDS, SUSPECT, SUSPECTED, Redactor, find
 from tasks.cleaners.repairs import REPAIRS, Repair, repairs
 from tasks.core.errors import SourceError
 from tasks.core.files import read_json, read_table, whole_paths
@@ -30,8 +31,15 @@ from tasks.core.text import CONTROL
 from tasks.formats.tool_calls import split_calls, with_calls
 
 PREVIEWED = SETTINGS  # answered from the measures that are kept
+MOST_REMEMBERED = 100  # characters of a text in meta that is looked at once for all rows
 MOST_PASSES = 50  # of a row through redaction and repairs; real text needs at most three
 REASONS = (*(f"pii_{kind}" for kind in KINDS), *REPAIRS, *(check.name for check in CHECKS))
+
+
+@lru_cache(maxsize=1 << 16)
+def is_plain(text: str) -> bool:
+    """Whether nothing in `text` looks like a value: most names and texts of dialog states come again and again."""
+    return not SUSPECTED.search(strip_control(text))
 
 
 def hidden_value(text: str, kinds: Collection[str]) -> bool:
@@ -77,6 +85,8 @@ def _redact_turn(content: str, redactor: Redactor) -> str:
 def _redact_json(value: Any, redactor: Redactor) -> Any:
     """`value` with its texts, names and whole numbers redacted; a number that is a value becomes its placeholder."""
     if isinstance(value, str):
+        if len(value) <= MOST_REMEMBERED and is_plain(value):
+            return value
         plain = strip_control(value)
         return redactor.redact(plain if hidden_value(plain, redactor.kinds) else value)
     if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 and value == int(value):
@@ -93,7 +103,7 @@ def _redact_object(members: dict[str, Any], redactor: Redactor) -> dict[str, Any
     """Names are redacted too; two names for one value stay two."""
     redacted: dict[str, Any] = {}
     for name, part in members.items():
-        free = redacted_name = redactor.redact(name)
+        free = redacted_name = _redact_json(name, redactor)
         n = 1
         while free in redacted:
             n += 1
