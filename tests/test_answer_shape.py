@@ -5,7 +5,7 @@ import pytest
 
 from tasks.cleaners.echo import echo_ratio
 from tasks.cleaners.languages import answer_language_differs, source_language_differs
-from tasks.cleaners.truncated import TAIL_CHARS, truncated_in, unended_units
+from tasks.cleaners.truncated import TAIL_CHARS, truncated_in
 from tasks.core.language import language_of_example, language_of_turn, with_languages
 
 
@@ -262,16 +262,6 @@ def test_an_answer_that_breaks_off_shows_where(answer):
 @pytest.mark.parametrize("answer", WHOLE)
 def test_a_list_a_title_a_verse_or_a_careless_end_is_not_broken_off(answer):
     assert cut(answer) is None
-
-
-def test_prose_without_a_final_mark_is_measured_in_units_of_the_answer():
-    answers = [
-        "今天很热。" * 50 + "明天会更热一些吗我不太清楚",
-        "It is hot. " * 50 + "I do not know what we will do now",
-    ]
-    whole = ["今天很热。" * 50, "It is hot. " * 50, "- 一。二三四五六七八九十一二三", "It is hot today. #summer #heat"]
-    found = pl.DataFrame({"a": answers + whole}).select(unended_units(pl.col("a"))).to_series().to_list()
-    assert found == [263, 159, 0, 0, 0, 0]
 
 
 # The answer's language.

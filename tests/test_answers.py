@@ -3,10 +3,10 @@
 import polars as pl
 import pytest
 
-from tasks.cleaners.cutoffs import cutoff_in, tells_cutoff
-from tasks.cleaners.identity import claims_identity, identity_in
-from tasks.cleaners.missing_input import missing_input_in, says_input_is_missing
-from tasks.cleaners.refusals import refusal_in, refuses
+from tasks.cleaners.cutoffs import cutoff_in
+from tasks.cleaners.identity import identity_in
+from tasks.cleaners.missing_input import missing_input_in
+from tasks.cleaners.refusals import refusal_in
 
 REFUSING = [
     "抱歉，我无法回答这个问题。",
@@ -161,18 +161,18 @@ HELPING = [
 ]
 
 
-def is_found(check, text):
+def span(check, text):
     return pl.select(check(pl.lit(text))).item()
 
 
 @pytest.mark.parametrize("answer", REFUSING)
 def test_an_answer_that_refuses_or_speaks_as_a_model_is_found(answer):
-    assert is_found(refuses, answer)
+    assert span(refusal_in, answer)
 
 
 @pytest.mark.parametrize("answer", HELPING)
 def test_an_answer_that_is_sorry_but_helps_is_no_refusal(answer):
-    assert not is_found(refuses, answer)
+    assert not span(refusal_in, answer)
 
 
 NAMING = [
@@ -309,12 +309,12 @@ NOT_NAMING = [
 
 @pytest.mark.parametrize("text", NAMING)
 def test_a_text_that_says_which_model_speaks_or_who_made_it_is_found(text):
-    assert is_found(claims_identity, text)
+    assert span(identity_in, text)
 
 
 @pytest.mark.parametrize("text", NOT_NAMING)
 def test_a_text_that_only_tells_of_models_and_makers_claims_nothing(text):
-    assert not is_found(claims_identity, text)
+    assert not span(identity_in, text)
 
 
 DATING = [
@@ -340,7 +340,7 @@ DATING = [
     "截至我的上次训练，还没有疫苗获批。",
     "我了解的情况截止于2021年底。",
     "My knowledge cutoff is September 2021.",
-    "As of my last update in 2021, the CEO was Jack Dorsey.",
+    "As of my last update in 2021, the mayor was Jack Dorsey.",
     "My training data only goes up to 2021.",
     "As of my knowledge cutoff, no vaccine was approved.",
     "I was last trained on data up to 2022.",
@@ -448,12 +448,12 @@ NOT_DATING = [
 
 @pytest.mark.parametrize("text", DATING)
 def test_a_text_that_says_when_its_own_knowledge_ends_is_found(text):
-    assert is_found(tells_cutoff, text)
+    assert span(cutoff_in, text)
 
 
 @pytest.mark.parametrize("text", NOT_DATING)
 def test_a_date_or_a_deadline_of_something_else_is_no_cutoff(text):
-    assert not is_found(tells_cutoff, text)
+    assert not span(cutoff_in, text)
 
 
 MISSING = [
@@ -596,12 +596,12 @@ AT_WORK = [
 
 @pytest.mark.parametrize("answer", MISSING)
 def test_an_answer_that_only_says_its_input_is_missing_is_found(answer):
-    assert is_found(says_input_is_missing, answer)
+    assert span(missing_input_in, answer)
 
 
 @pytest.mark.parametrize("answer", AT_WORK)
 def test_an_answer_that_asks_as_part_of_its_work_says_nothing_is_missing(answer):
-    assert not is_found(says_input_is_missing, answer)
+    assert not span(missing_input_in, answer)
 
 
 TWO_ACTS = [
@@ -638,12 +638,12 @@ ONE_ACT = [
 
 @pytest.mark.parametrize(("prompt", "answer"), TWO_ACTS)
 def test_an_answer_that_lacks_the_material_of_its_prompt_and_asks_for_it_is_found(prompt, answer):
-    assert pl.select(says_input_is_missing(pl.lit(answer), pl.lit(prompt))).item()
+    assert pl.select(missing_input_in(pl.lit(answer), pl.lit(prompt))).item()
 
 
 @pytest.mark.parametrize(("prompt", "answer"), ONE_ACT)
 def test_an_answer_that_lacks_or_asks_in_another_matter_says_nothing_is_missing(prompt, answer):
-    assert not pl.select(says_input_is_missing(pl.lit(answer), pl.lit(prompt))).item()
+    assert not pl.select(missing_input_in(pl.lit(answer), pl.lit(prompt))).item()
 
 
 @pytest.mark.parametrize(
@@ -660,8 +660,8 @@ def test_an_answer_that_lacks_or_asks_in_another_matter_says_nothing_is_missing(
     ],
 )
 def test_what_was_found_is_quoted(found_in, text, found):
-    assert found in is_found(found_in, text)
-    assert is_found(found_in, text) in text
+    assert found in span(found_in, text)
+    assert span(found_in, text) in text
 
 
 @pytest.mark.parametrize("found_in", [refusal_in, identity_in, cutoff_in, missing_input_in])
@@ -670,8 +670,8 @@ def test_nothing_is_found_in_plain_empty_or_absent_answers(found_in):
     assert answers.to_frame("answer").select(found_in(pl.col("answer")))["answer"].to_list() == [None] * 4
 
 
-@pytest.mark.parametrize("names", [claims_identity, tells_cutoff])
+@pytest.mark.parametrize("names", [identity_in, cutoff_in])
 def test_several_turns_in_one_text_are_searched_to_the_end(names):
     text = "你好！\nHello!\n" + "今天天气很好。It is a fine day.\n" * 50
-    assert not is_found(names, text)
-    assert is_found(names, text + "我是由OpenAI训练的模型。My knowledge cutoff is 2021.")
+    assert not span(names, text)
+    assert span(names, text + "我是由OpenAI训练的模型。My knowledge cutoff is 2021.")

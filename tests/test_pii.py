@@ -140,7 +140,7 @@ KEYS = {
     "private": lambda r: f"-----BEGIN RSA PRIVATE KEY-----\n{chars(r, 64)}\nab=\n-----END RSA PRIVATE KEY-----",
     "pgp": lambda r: f"-----BEGIN PGP PRIVATE KEY BLOCK-----\n\n{chars(r, 64)}\n-----END PGP PRIVATE KEY BLOCK-----",
     "jwt": web_token,
-    "anthropic": lambda r: f"sk-ant-api03-{chars(r, 92)}1-{chars(r, 6)}AA",
+    "sk-ant": lambda r: f"sk-ant-api03-{chars(r, 92)}1-{chars(r, 6)}AA",
     "openai_project": lambda r: f"sk-proj-{chars(r, 47)}1",
     "deepseek": lambda r: f"sk-{chars(r, 31, HEX)}1",
     "github_pat": lambda r: f"github_pat_{chars(r, 22)}_{chars(r, 59)}",

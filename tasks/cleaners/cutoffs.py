@@ -142,8 +142,3 @@ def cutoff_in(answers: pl.Expr) -> pl.Expr:
     word = answers.str.contains_any(CUTOFF_WORDS, ascii_case_insensitive=True)
     date = answers.str.contains_any(CUTOFF_DATES, ascii_case_insensitive=True)
     return pl.when(cue & word & date).then(answers).str.extract(CUTOFF)
-
-
-def tells_cutoff(answers: pl.Expr) -> pl.Expr:
-    """Whether a text says, of itself, when its knowledge ends."""
-    return cutoff_in(answers).is_not_null()

@@ -150,8 +150,3 @@ def identity_in(answers: pl.Expr) -> pl.Expr:
         suspect = pl.when(names_one & answers.str.contains_any(cues, ascii_case_insensitive=True)).then(answers)
         found.append(suspect.str.extract(pattern))
     return pl.coalesce(found)
-
-
-def claims_identity(answers: pl.Expr) -> pl.Expr:
-    """Whether a text says, of itself, which model it is or who made it."""
-    return identity_in(answers).is_not_null()

@@ -323,8 +323,3 @@ def _two_acts(pairs: pl.Series) -> pl.Series:
     )
     rows = pl.DataFrame({"index": pl.int_range(pairs.len(), dtype=pl.UInt32, eager=True)})
     return rows.join(found, on="index", how="left", maintain_order="left")["lack"]
-
-
-def says_input_is_missing(answer: pl.Expr, prompt: pl.Expr | None = None) -> pl.Expr:
-    """Whether an answer only says that its input is missing."""
-    return missing_input_in(answer, prompt).is_not_null()

@@ -245,8 +245,3 @@ def refusal_in(answer: pl.Expr) -> pl.Expr:
     declines = pl.when(answer.str.len_bytes() <= MAX_BYTES).then(head).str.extract(DECLINES)
     rest = pl.when(declines.is_not_null()).then(answer).str.strip_prefix(declines).str.replace_all(COURTESY, "")
     return pl.coalesce(head.str.extract(SPEAKS_AS_MODEL), pl.when(~rest.str.contains(HELPS)).then(declines))
-
-
-def refuses(answer: pl.Expr) -> pl.Expr:
-    """Whether an answer refuses, or speaks as a model of itself."""
-    return refusal_in(answer).is_not_null()

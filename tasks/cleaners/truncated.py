@@ -211,8 +211,8 @@ def truncated_in(answer: pl.Expr) -> pl.Expr:
 
     It breaks off where a fence is open and its text does not end as prose does, and where a line of prose ends in an
     open bracket or quotation, in a part of a word, with a comma, or with a word that another must follow: the, and,
-    such as, 以及, 因为; or with a colon after words that announce something. A missing full stop alone is no break (see
-    `unended_units`); nor is a closing (Sincerely,), a list, a form or a verse.
+    such as, 以及, 因为; or with a colon after words that announce something. A missing full stop alone is no break;
+    nor is a closing (Sincerely,), a list, a form or a verse.
     """
     return answer.map_batches(_truncated, return_dtype=pl.String, is_elementwise=True)
 
@@ -282,14 +282,3 @@ def _fence_is_open(text: pl.Expr) -> pl.Expr:
     odd = text.str.count_matches(FENCE) % 2 == 1
     line = text.str.extract(r"([^\n]*)\z")
     return odd & ~line.str.contains(FENCE) & ~line.str.contains(ENDED)
-
-
-def unended_units(answer: pl.Expr) -> pl.Expr:
-    """Units of an answer whose last line is prose without a final mark after sentences that have one, else 0.
-
-    A long one may have met a cap of its generator; a short one is careless. A hint to look at, not to drop by.
-    """
-    line = answer.str.strip_chars_end().str.extract(r"([^\n]*)\z")
-    is_prose = ~line.str.contains(ITEM) & ~line.str.contains(NO_PROSE)
-    unended = line.str.contains(ENDED_INSIDE) & line.str.contains(UNENDED) & is_prose
-    return pl.when(unended & (units_of(line) >= LEAST_UNITS)).then(units_of(answer)).otherwise(0)
