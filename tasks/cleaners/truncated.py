@@ -203,7 +203,6 @@ CUT_WORD = r"(?:[a-z]{2}|\d)[-–]\z"  # inter-, from 1-
 SPLIT_PREFIX = r"[a-z]-(?:[\s,.;)\"”’]|and\b)"  # a text about prefixes: un- and re-
 ENDED = r"[.!?。！？…][\"”’)）」』】\]*]*\s*\z"
 ENDED_INSIDE = r"(?:(?:[a-z]|\d{3})[.!?][\"”’)]* +[\"“(]*[A-Z]|[。！？])"  # an earlier sentence of the same line
-UNENDED = r"[a-z,，、\p{Han}]\z"
 
 
 def truncated_in(answer: pl.Expr) -> pl.Expr:
