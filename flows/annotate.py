@@ -9,7 +9,8 @@ from prefect import flow, get_run_logger
 from flows.steps import TASKS
 from tasks.core.errors import ParamsError
 from tasks.core.files import whole_file
-from tasks.core.params import Params, load_params
+from tasks.core.params import Params
+from tasks.core.params_file import load_params
 from tasks.core.project import find_project
 from tasks.core.report import Report
 from tasks.import_annotations import ENDINGS

@@ -23,7 +23,8 @@ from flows.steps import TASKS
 from flows.versions import Versions
 from tasks.core.errors import ParamsError
 from tasks.core.files import write_json
-from tasks.core.params import Params, load_params
+from tasks.core.params import Params
+from tasks.core.params_file import load_params
 from tasks.core.project import find_project
 from tasks.core.report import Report
 from tasks.core.schema import stable_hash

@@ -18,7 +18,8 @@ from flows.server import DEFAULT_PORT, serve_ui, use_server
 from flows.show import show_funnel, show_preview
 from tasks.core.errors import GateError, ParamsError, SourceError
 from tasks.core.funnel import funnel
-from tasks.core.params import Source, load_params
+from tasks.core.params import Source
+from tasks.core.params_file import load_params
 from tasks.core.project import find_project
 from tasks.dag import check_step
 

@@ -8,7 +8,7 @@ from prefect.client.schemas.objects import State
 
 from flows.build import build_dataset
 from flows.versions import Versions
-from tasks.core.params import load_params
+from tasks.core.params_file import load_params
 from tasks.core.project import find_project
 
 

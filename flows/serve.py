@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.server import DEFAULT_PORT, server_environment, use_server
-from tasks.core.params import load_params
+from tasks.core.params_file import load_params
 
 STARTUP_SECONDS = 180
 

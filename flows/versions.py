@@ -13,7 +13,7 @@ from dvc.stage import PipelineStage
 from dvc.stage.cache import RunCacheNotFoundError
 
 from tasks.core.errors import ParamsError
-from tasks.core.params import load_params
+from tasks.core.params_file import load_params
 from tasks.dag import TRAINING, stages
 
 logging.getLogger("dvc").setLevel(logging.WARNING)  # it says of every stage that it writes the lock file

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from tasks.core.errors import GateError, ParamsError, SourceError
-from tasks.core.params import load_params
+from tasks.core.params_file import load_params
 from tasks.core.project import find_project
 from tasks.dag import stages
 

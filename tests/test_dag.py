@@ -11,7 +11,8 @@ import pytest
 import yaml
 from dvc.repo import Repo
 
-from tasks.core.params import Params, load_params
+from tasks.core.params import Params
+from tasks.core.params_file import load_params
 from tasks.dag import ROW_WISE, STEPS, TRAINING, Stage, stages
 
 PROJECT = Path(__file__).parent.parent

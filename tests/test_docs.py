@@ -8,7 +8,7 @@ import typer
 import yaml
 
 from flows.cli import app
-from tasks.core.params import load_params
+from tasks.core.params_file import load_params
 from tasks.dag import STEPS
 
 PROJECT = Path(__file__).parent.parent

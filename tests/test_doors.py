@@ -23,8 +23,8 @@ import pytest
 import yaml
 
 from flows.server import is_up
-from tasks.core.params import Params, load_params, parse_params
-from tasks.core.params_file import spell_out
+from tasks.core.params import Params
+from tasks.core.params_file import load_params, parse_params, spell_out
 from tasks.core.schema import answer_text, prompt_text
 from tasks.core.text import normalised
 from tasks.dag import STEPS, stages

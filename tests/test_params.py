@@ -7,8 +7,8 @@ import pytest
 from pydantic import BaseModel
 
 from tasks.core.errors import ParamsError
-from tasks.core.params import INSTRUCTION_TYPES, Params, load_params
-from tasks.core.params_file import spell_out
+from tasks.core.params import INSTRUCTION_TYPES, Params
+from tasks.core.params_file import load_params, spell_out
 
 PROJECT = Path(__file__).parent.parent
 FORBIDDEN = {"keys", "items", "copy", "json", "schema"}  # Prefect walks a section with dict()

@@ -14,7 +14,8 @@ import yaml
 from tasks.core.card import card
 from tasks.core.files import read_examples, read_json, whole_folder, write_parquet
 from tasks.core.ledger import Outcome, event, ledger_frame
-from tasks.core.params import Params, ReleaseParams, Source, parse_params
+from tasks.core.params import Params, ReleaseParams, Source
+from tasks.core.params_file import parse_params
 from tasks.core.report import Report, leave
 from tasks.core.schema import EXAMPLE, SPLITS, canonical, child_id, examples_frame
 from tasks.core.text import n_units

@@ -17,7 +17,8 @@ from tasks.core.funnel import funnel, gone_and_made, is_balanced
 from tasks.core.ledger import event, ledger_frame
 from tasks.core.measures import Table, tables
 from tasks.core.page import cell
-from tasks.core.params import Params, ReportParams, parse_params
+from tasks.core.params import Params, ReportParams
+from tasks.core.params_file import parse_params
 from tasks.core.report import Report
 from tasks.core.schema import SPLITS
 from tasks.dag import TRAINING, stages

@@ -10,7 +10,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tasks.core.params import INSTRUCTION_TYPES, IngestParams, load_params
+from tasks.core.params import INSTRUCTION_TYPES, IngestParams
+from tasks.core.params_file import load_params
 from tasks.core.schema import answer_text, conversation_text, prompt_text
 from tasks.core.text import tokens
 from tasks.dag import resolve

@@ -4,18 +4,12 @@
 """
 
 import re
-from collections import Counter
-from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
-
-from tasks.core.errors import ParamsError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Ratio = Annotated[float, Field(ge=0, le=1)]
-MOST_CHARS = 200  # of a wrong value are shown
 LANGUAGE = r"^(?:auto|mixed|und|[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)$"
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
@@ -358,62 +352,3 @@ class Params(Section):
     report: ReportParams = ReportParams()
     validate_: ValidateParams = Field(ValidateParams(), alias="validate")
     serve: ServeParams = ServeParams()
-
-
-def parse_params(content: Any, where: str) -> Params:
-    """Check a mapping against the sections; raises ParamsError that names file, param, what was wrong and expected."""
-    if not isinstance(content, dict):
-        raise ParamsError(f"{where}: expected a mapping of sections, found {type(content).__name__}")
-    try:
-        return Params.model_validate(content)
-    except ValidationError as error:
-        raise ParamsError("\n".join(f"{where}: {_sentence(e)}" for e in error.errors())) from None
-
-
-def _sentence(error: Any) -> str:
-    param = ".".join(str(part) for part in error["loc"]) or "(whole file)"
-    if error["type"] == "extra_forbidden":
-        section: Any = Params
-        for part in error["loc"][:-1]:
-            field = getattr(section, "model_fields", {}).get("validate_" if part == "validate" else part)
-            section = field.annotation if field else Source
-        known = sorted(field.alias or name for name, field in getattr(section, "model_fields", {}).items())
-        return f"{param}: no such param; expected one of {known}"
-    if error["type"] == "value_error":  # of our own validators, which say all
-        return f"{param}: {error['ctx']['error']}"
-    if error["type"] in ("model_type", "dict_type"):
-        return f"{param}: expected params as `name: value`, found {_short(error['input'])}"
-    if error["loc"][-1:] == ("[key]",):
-        return f"{param.removesuffix('.[key]')}: expected a name of a-z, 0-9 and _ that begins with a letter"
-    return f"{param}: {error['msg']}, got {_short(error['input'])}"
-
-
-def _short(value: Any) -> str:
-    text = "nothing" if value is None else repr(value)
-    return text if len(text) <= MOST_CHARS else f"{text[:MOST_CHARS]}…"
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML where no name comes twice in a mapping: the first would be lost without a word."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Read a mapping; raises YAMLError for a name that comes twice."""
-        names = Counter(str(key.value) for key, _ in node.value)
-        if twice := [name for name, n in names.items() if n > 1]:
-            raise yaml.constructor.ConstructorError(None, None, f"{twice[0]!r} comes twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-def load_params(path: Path) -> Params:
-    """Read a params file; raises ParamsError."""
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except FileNotFoundError:
-        raise ParamsError(f"{path}: no such file; expected a params file") from None
-    except OSError as error:
-        raise ParamsError(f"{path}: cannot be read: {error.strerror}; expected a params file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ParamsError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-    except RecursionError:
-        raise ParamsError(f"{path}: nested too deeply; expected a mapping of sections") from None
-    return parse_params(content if content is not None else {}, str(path))

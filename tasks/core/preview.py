@@ -14,7 +14,8 @@ import yaml
 from tasks.core.errors import ParamsError
 from tasks.core.files import scan_examples, whole_paths
 from tasks.core.ledger import read_ledgers
-from tasks.core.params import Params, parse_params
+from tasks.core.params import Params
+from tasks.core.params_file import parse_params
 
 N_SHOWN = 5  # rows of each reason that would newly go, as a sample
 TEXT_CHARS = 160
