@@ -35,9 +35,7 @@ def joined_by_prompt(examples: pl.DataFrame) -> pl.DataFrame:
     joined = Families(len(rows))
     for column in first.columns:
         joined.join(rows["at"], first[column])
-    of_root = rows.with_columns(root=pl.Series(joined.roots(), dtype=pl.UInt32)).select(
-        "id", family=pl.col("family").min().over("root")
-    )
+    of_root = rows.with_columns(root=joined.roots()).select("id", family=pl.col("family").min().over("root"))
     return examples.drop("family").join(of_root, on="id", how="left", maintain_order="left").select(examples.columns)
 
 

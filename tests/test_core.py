@@ -22,6 +22,7 @@ from tasks.core.files import (
     write_parquet,
     write_text,
 )
+from tasks.core.kept import write_kept
 from tasks.core.ledger import (
     CONTEXT_CHARS,
     LEDGER,
@@ -266,14 +267,14 @@ def test_rows_are_one_family_when_a_path_of_pairs_joins_them(n_and_pairs):
         groups |= dict.fromkeys(joined, joined)
     families = Families(n)
     families.join(pl.Series([a for a, _ in pairs], dtype=pl.Int64), pl.Series([b for _, b in pairs], dtype=pl.Int64))
-    assert families.roots() == [min(groups[i]) for i in range(n)]
+    assert families.roots().to_list() == [min(groups[i]) for i in range(n)]
 
 
 def test_a_copy_of_families_is_independent():
     families = Families(3)
     other = families.copy()
     other.join(pl.Series([0]), pl.Series([2]))
-    assert (families.roots(), other.roots()) == ([0, 1, 2], [0, 1, 0])
+    assert (families.roots().to_list(), other.roots().to_list()) == ([0, 1, 2], [0, 1, 0])
 
 
 # Text.
@@ -408,3 +409,52 @@ def test_a_shard_that_loses_a_row_stops_the_step_and_leaves_nothing(source, tmp_
 
 def test_no_jobs_are_no_work():
     assert in_processes(shout, []) == []
+
+
+def long_rows(n: int) -> pl.DataFrame:
+    """Rows with long texts of different lengths, in both languages; ids in no order."""
+    turns = [("问" * (i % 50) + f" {i}", f"answer 答 {i} " * (200 + i % 300)) for i in range(n)]
+    rows = [
+        {
+            "id": f"{(i * 7919) % 100_003:032x}",
+            "source": "a",
+            "messages": [{"role": "user", "content": asked}, {"role": "assistant", "content": told}],
+        }
+        for i, (asked, told) in enumerate(turns)
+    ]
+    return examples_frame(rows)
+
+
+def test_bytes_do_not_depend_on_what_a_frame_was_cut_from(tmp_path):
+    rows = long_rows(1500).sort("id")
+    kept = rows.filter(pl.col("id").hash(1) % 3 > 0)
+    write_parquet(kept, tmp_path / "filtered")
+    parts = [kept[i : i + 100] for i in range(0, len(kept), 100)]
+    for n, part in enumerate(parts):
+        write_parquet(part, tmp_path / f"{n:03}.parquet")
+    joined = pl.concat([pl.read_parquet(tmp_path / f"{n:03}.parquet") for n in range(len(parts))])
+    write_parquet(joined.reverse().sort("id"), tmp_path / "joined")
+    assert (tmp_path / "filtered").read_bytes() == (tmp_path / "joined").read_bytes()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_rows_that_stay_are_written_as_all_rows_are(tmp_path, threads):
+    rows = long_rows(300)
+    kept = rows.filter(pl.col("id").hash(1) % 3 > 0).with_columns(family=pl.col("id").str.slice(0, 31))
+    for n in range(3):  # shards that overlap in their ids, one of them in no order
+        write_parquet(rows.gather_every(3, n), tmp_path / "in" / "examples" / f"part-{n:05}.parquet")
+    write_examples(kept, tmp_path / "expected" / "examples", 70)
+    n_rows = write_kept(
+        example_files(tmp_path / "in"), kept.select("id", "family"), tmp_path / "out" / "examples", 70, threads
+    )
+    assert n_rows == len(kept)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["examples"]
+    written = {path.name: path.read_bytes() for path in (tmp_path / "out" / "examples").iterdir()}
+    assert written == {path.name: path.read_bytes() for path in (tmp_path / "expected" / "examples").iterdir()}
+
+
+def test_where_no_row_stays_one_empty_shard_is_written(tmp_path):
+    write_examples(long_rows(3), tmp_path / "in" / "examples", 10)
+    none = pl.DataFrame(schema={"id": pl.String})
+    assert write_kept(example_files(tmp_path / "in"), none, tmp_path / "out" / "examples", 10, 2) == 0
+    assert len(read_examples(tmp_path / "out")) == 0

@@ -1,5 +1,6 @@
 """Union-find: which rows belong together, directly or through others."""
 
+import numpy as np
 import polars as pl
 
 
@@ -27,6 +28,9 @@ class Families:
             self.parent[a] = a = self.parent[self.parent[a]]
         return a
 
-    def roots(self) -> list[int]:
-        """The root of every member."""
-        return [self.find(a) for a in range(len(self.parent))]
+    def roots(self) -> pl.Series:
+        """The root of every member, as unsigned integers named `root`."""
+        roots = np.array(self.parent, dtype=np.uint32)
+        while not np.array_equal(higher := roots[roots], roots):
+            roots = higher
+        return pl.Series("root", roots)

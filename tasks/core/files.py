@@ -1,10 +1,12 @@
 """The one writer: the same rows give the same bytes, and a file is whole or absent.
 
-Polars' Parquet bytes depend on chunks, row-group size and compression level, so all four are fixed here. Everything is
-written under a temporary name and renamed when whole: an output may be a link into DVC's cache, never written into.
+Polars' Parquet bytes depend on chunks, on what else the buffers of a frame hold (of rows that were filtered away, say),
+on row-group size and on compression level, so all of them are fixed here. Everything is written under a temporary name
+and renamed when whole: an output may be a link into DVC's cache, never written into.
 """
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -66,9 +68,17 @@ def write_parquet(frame: pl.DataFrame, path: Path) -> None:
     settings: dict[str, Any] = {"compression_level": ZSTD_LEVEL, "row_group_size": ROW_GROUP_ROWS, "statistics": True}
     with whole_file(path) as temporary:
         try:
-            frame.rechunk().write_parquet(temporary, compression="zstd", **settings)
+            compact(frame).write_parquet(temporary, compression="zstd", **settings)
         except pl.exceptions.ComputeError as error:  # what polars makes of it
             raise OSError(f"{path}: cannot be written: {error}") from None
+
+
+def compact(frame: pl.DataFrame) -> pl.DataFrame:
+    """`frame` in buffers of its own that hold its values alone, in order: the same whatever it was made from."""
+    buffer = io.BytesIO()
+    frame.rechunk().write_ipc(buffer)
+    buffer.seek(0)
+    return pl.read_ipc(buffer)
 
 
 def write_json(value: Any, path: Path) -> None:

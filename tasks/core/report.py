@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from tasks.core.files import read_json, scan_examples, unreadable, write_examples, write_json, write_parquet
-from tasks.core.ledger import Outcome, check_conservation, in_order
+from tasks.core.ledger import LEDGER, Outcome, check_conservation, in_order
 from tasks.core.schema import conversation_text
 from tasks.core.text import units_of
 
@@ -48,12 +48,18 @@ def leave(
     measures: dict[str, Any] | None = None,
 ) -> Report:
     """Write a step's examples, ledger and report into `folder` (a temporary one), after checking conservation."""
-    check_conservation(step, rows_in, len(outcome.examples), outcome.ledger)
     write_examples(outcome.examples, folder / "examples", rows_per_shard)
-    write_parquet(in_order(outcome.ledger), folder / "ledger.parquet")
-    return Report(
-        step, rows_in, len(outcome.examples), ledger_counts(outcome.ledger), describe(folder), measures or {}
-    ).write(folder)
+    return leave_beside(folder, step, rows_in, len(outcome.examples), outcome.ledger, measures)
+
+
+def leave_beside(
+    folder: Path, step: str, rows_in: int, rows_out: int, ledger: pl.DataFrame, measures: dict[str, Any] | None = None
+) -> Report:
+    """Write ledger and report beside a step's examples, which are in `folder` already, after checking conservation."""
+    ledger = in_order(pl.concat([pl.DataFrame(schema=LEDGER), ledger], how="diagonal_relaxed"))
+    check_conservation(step, rows_in, rows_out, ledger)
+    write_parquet(ledger, folder / "ledger.parquet")
+    return Report(step, rows_in, rows_out, ledger_counts(ledger), describe(folder), measures or {}).write(folder)
 
 
 def ledger_counts(ledger: pl.DataFrame) -> dict[str, dict[str, int]]:
