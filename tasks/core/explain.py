@@ -53,7 +53,7 @@ def explain(data: Path, id_or_prefix: str) -> dict[str, Any]:
             name: last[name] if last else None for name in ("parent", "language", "instruction_type", "type_confidence")
         },
         **{name: last[name] if last else None for name in ("license", "family", "split", "messages")},
-        "relatives": _relatives(data, last),
+        "relatives": _relatives(data / next(reversed(rows)), last) if rows and last else [],
         "released_in": released,
     }
 
@@ -108,11 +108,8 @@ def _row_of_release(data: Path, id: str) -> tuple[str | None, dict[str, Any] | N
     return None, None
 
 
-def _relatives(data: Path, row: dict[str, Any] | None) -> list[str]:
-    """The other rows of its family, as far as the last step that has one."""
-    step = next((data / step for step in reversed(STEPS) if _files(data / step)), None)
-    if row is None or step is None:
-        return []
+def _relatives(step: Path, row: dict[str, Any]) -> list[str]:
+    """The other rows of its family in the output of `step`, the last that has the row."""
     same = (pl.col("family") == row["family"]) & (pl.col("id") != row["id"])
     return _scan(step).filter(same).select("id").head(RELATIVES_SHOWN).collect()["id"].to_list()
 

@@ -15,8 +15,6 @@ from tasks.formats.occurrences import Occurrences
 from tasks.formats.read import Record, Reject, rejected
 from tasks.formats.rows import Row
 
-GROUP = "_group"  # rows with an equal one are a family
-WITH_GROUP = pl.Schema([*EXAMPLE.items(), (GROUP, pl.String())])
 REJECTS = pl.Schema(
     {
         "file": pl.String,
@@ -29,12 +27,13 @@ REJECTS = pl.Schema(
 )
 MOST_RECORDS, MOST_CHARS = 10_000, 1 << 24  # held as Python objects at a time; of their texts
 FIRST_REJECTS = 20  # that are kept to be shown
+EMPTY = (None, "")
 SURE, STATED = 1.0, 0.9  # confidence of a type that a person gave, and of one that a source states
 Made = tuple[dict[str, Any], list[str], tuple[str, str]]  # an example, how its turns were moved, roles before, after
 
 
 class Batch(NamedTuple):
-    """Some records in their order: their examples (with GROUP), their ledger, and those that are rejects."""
+    """Some records in their order: their examples, their ledger, and those that are rejects."""
 
     examples: pl.DataFrame
     ledger: pl.DataFrame
@@ -53,6 +52,7 @@ class Reading:
     n_rejects: Counter[str] = field(default_factory=Counter)  # by reason
     rejects: list[Reject] = field(default_factory=list)  # the first ones
     seen: Occurrences = field(default_factory=Occurrences)
+    with_values: set[str] = field(default_factory=set)  # family_key, score_field: whose column has any
 
     def rejects_by_reason(self) -> dict[str, int]:
         """How many records are rejects, by reason."""
@@ -64,7 +64,7 @@ def read_examples_of(stream: Iterator[Row | Reject], name: str, source: Source, 
     reading = Reading()
     held, rejects, n_chars = list[list[Made]](), list[Reject](), 0
     for row in stream:
-        made = row if isinstance(row, Reject) else _examples_of(row, name, source)
+        made = row if isinstance(row, Reject) else _examples_of(row, name, source, reading.with_values)
         reading.n_records += 1
         if isinstance(made, Reject):
             reading.n_rejects[made.error] += 1
@@ -94,10 +94,10 @@ def _batch(held: list[list[Made]], rejects: list[Reject], n_chars: int, name: st
     for made in held:
         family = min(example["id"] for example, _, _ in made)  # the rows of one record are one
         for example, changes, roles in made:
-            example["family"] = family if example[GROUP] is None else example["id"]
+            example["family"] = example["family"] or family
             events += [_moved(example["id"], change, roles) for change in changes]
     return Batch(
-        pl.DataFrame(examples, schema=WITH_GROUP),
+        pl.DataFrame(examples, schema=EXAMPLE),
         pl.DataFrame(events, schema=LEDGER),
         pl.DataFrame([{name: getattr(reject, name) for name in REJECTS} for reject in rejects], schema=REJECTS),
         n_chars,
@@ -109,14 +109,21 @@ def _moved(id: str, change: str, roles: tuple[str, str]) -> dict[str, Any]:
     return event("ingest", id, "edit", change, before=roles[0], after=roles[1])
 
 
-def _examples_of(row: Row, name: str, source: Source) -> list[Made] | Reject:
-    group = _group_of(row, source)
-    made = []
+def _examples_of(row: Row, name: str, source: Source, with_values: set[str]) -> list[Made] | Reject:
+    """The examples of a row, still without id; `with_values` takes family_key and score_field where it has a value."""
+    made = list[Made]()
     try:
+        family = _family_of(row.record, name, source)
+        if family is not None:
+            with_values.add("family_key")
         for conversation in row.conversations:
             tidied, changes = tidy(conversation)
             roles = (_roles(conversation), _roles(tidied)) if changes else ("", "")
-            made.append((_example(tidied, row.record, name, source) | {GROUP: group}, changes, roles))
+            meta = _with_score(tidied.meta, row.record, source)
+            if source.score_field is not None and meta.get(source.score_field) not in EMPTY:
+                with_values.add("score_field")
+            example = _example(tidied._replace(meta=meta), row.record, name, source)
+            made.append((example | {"family": family}, changes, roles))
     except RecordError as error:
         return rejected(row.record, error)
     except RecursionError:
@@ -145,14 +152,29 @@ def _example(conversation: Conversation, record: Record, name: str, source: Sour
     }
 
 
-def _group_of(row: Row, source: Source) -> str | None:
-    """The value under `family_key` in short, which the rows of a family share."""
-    if source.family_key is None:
+def _value(record: Record, name: str, source: Source) -> Any:
+    """What the record has in a column, by the name that `columns` gives it or its own; None where there is nothing."""
+    column = source.columns.get(name, name)
+    names = list(record.fields)
+    return record.fields.get(names[column] if isinstance(column, int) and column < len(names) else str(column))
+
+
+def _family_of(record: Record, name: str, source: Source) -> str | None:
+    """The family that the value under `family_key` makes, in all sources of one `family_space`; None without a value.
+
+    Sources are read apart, so it depends on nothing else. A number is its spelling: what is 7 in JSON is "7" in CSV.
+    """
+    value = None if source.family_key is None else _value(record, source.family_key, source)
+    if value in EMPTY:
         return None
-    column = source.columns.get(source.family_key, source.family_key)
-    names = list(row.record.fields)
-    value = row.record.fields.get(names[column] if isinstance(column, int) and column < len(names) else str(column))
-    return None if value in (None, "") else stable_hash(value)
+    return stable_hash("family", source.family_space or name, value if isinstance(value, str) else canonical(value))
+
+
+def _with_score(meta: dict[str, Any], record: Record, source: Source) -> dict[str, Any]:
+    """`meta` with the column of scores, also where it is read as a field and so is not in meta otherwise."""
+    if source.score_field is None or (score := _value(record, source.score_field, source)) is None:
+        return meta
+    return {source.score_field: score} | meta
 
 
 def _roles(conversation: Conversation) -> str:

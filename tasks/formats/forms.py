@@ -127,7 +127,7 @@ def plan_of(first: list[dict[str, Any]], source: Source, name: str) -> Plan:
     """
     names = list(dict.fromkeys(n for record in first for n in record))
     used = _PLACE.findall(source.template or "")
-    if unread := sorted(set(source.columns) - FIELDS - {*used, source.family_key}):
+    if unread := sorted(set(source.columns) - FIELDS - {*used, source.family_key, source.score_field}):
         raise ParamsError(
             f"sources.{name}: columns: {unread[0]!r} is no field that a format reads, nor one of the template or the "
             f"family_key; expected some of {sorted(FIELDS)}"

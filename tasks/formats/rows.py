@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from tasks.core.errors import SourceError
+from tasks.core.errors import ParamsError, SourceError
 from tasks.core.params import Source
 from tasks.formats.conversation import Conversation, RecordError
 from tasks.formats.forms import FIRST_RECORDS, Plan, plan_of
@@ -27,8 +27,10 @@ def rows(
 ) -> tuple[Plan, Iterator[Row | Reject]]:
     """How the source is read, and every record as a row or a reject.
 
-    Raises SourceError when there is no record at all, or none that can be read.
+    Raises SourceError when there is no record at all, or none that can be read, ParamsError for a fingerprint.
     """
+    if source.format == "fingerprint":
+        raise ParamsError(f"sources.{name}: a fingerprint has no texts; expected it among decontaminate.benchmarks")
     first: list[Record] = []
     reject, n_rejects, n_bytes = None, 0, 0
     for item in records(path, source, max_record_bytes, seen):
@@ -64,12 +66,12 @@ def _row(item: Record | Reject, plan: Plan) -> Row | Reject:
         return rejected(item, RecordError("too_deep", "nested too deeply"))
 
 
-def benchmark_items(path: Path, source: Source, name: str = "benchmark") -> list[dict[str, str]]:
+def benchmark_items(path: Path, source: Source, name: str = "benchmark", between: str = "\n") -> list[dict[str, str]]:
     """A benchmark's items as `{"item": "file#row", "prompt", "answer"}`; either text may be empty, not both.
 
     Records that cannot be read are said in a warning, for nothing is compared with them.
 
-    The prompt is all system, user and tool turns, one a line; the answer all assistant turns.
+    The prompt is all system, user and tool turns, with `between` between them; the answer all assistant turns.
     """
     _, found = rows(path, source, name)
     items, n_rejects, first = [], 0, None
@@ -81,7 +83,7 @@ def benchmark_items(path: Path, source: Source, name: str = "benchmark") -> list
             texts: dict[bool, list[str]] = {True: [], False: []}
             for message in conversation.messages:
                 texts[message["role"] == "assistant"].append(message["content"])
-            prompt, answer = "\n".join(texts[False]), "\n".join(texts[True])
+            prompt, answer = between.join(texts[False]), between.join(texts[True])
             if prompt.strip() or answer.strip():
                 items.append({"item": row.record.row, "prompt": prompt, "answer": answer})
     if first is not None:

@@ -1,7 +1,6 @@
 """What was read waits on disk until it can be written: rows and ledger in the order of ids, rejects as they came.
 
-Rows and ledger lie in folders by the first digit of their ids, those of a long source by the first two. In memory are
-only the smallest ids of the families that a column makes.
+Rows and ledger lie in folders by the first digit of their ids, those of a long source by the first two.
 """
 
 import shutil
@@ -13,12 +12,11 @@ import polars as pl
 from tasks.core.files import PART, ROW_GROUP_ROWS, ZSTD_LEVEL, whole_file, write_parquet
 from tasks.core.ledger import LEDGER, check_conservation, in_order
 from tasks.core.schema import EXAMPLE
-from tasks.formats.examples import GROUP, REJECTS, WITH_GROUP, Batch
+from tasks.formats.examples import REJECTS, Batch
 
 MOST_CHARS = 1 << 26  # of texts that are read back at a time; sorting them takes several times as much memory
-MOST_GROUPS = 1_000_000  # seen before they are made fewer
 DIGITS = "0123456789abcdef"
-SCHEMAS = {"examples": WITH_GROUP, "ledger": LEDGER, "rejects": REJECTS}
+SCHEMAS = {"examples": EXAMPLE, "ledger": LEDGER, "rejects": REJECTS}
 
 
 class Waiting:
@@ -26,7 +24,6 @@ class Waiting:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.n_batches, self.n_rows, self.n_chars = folder, 0, 0, 0
-        self.families = [pl.DataFrame(schema={GROUP: pl.String, "family": pl.String})]
         for name, schema in SCHEMAS.items():
             self._put(pl.DataFrame(schema=schema), folder / name / "0")
         self.n_batches = 1
@@ -38,10 +35,6 @@ class Waiting:
                 self._put(of_digit, self.folder / name / str(digit))
         if len(batch.rejects):
             self._put(batch.rejects, self.folder / "rejects" / "0")
-        grouped = batch.examples.lazy().filter(pl.col(GROUP).is_not_null())
-        self.families.append(grouped.group_by(GROUP).agg(family=pl.col("id").min()).collect())
-        if sum(map(len, self.families[1:])) > max(MOST_GROUPS, len(self.families[0])):
-            self.families = [self._smallest()]
         self.n_batches += 1
         self.n_rows += len(batch.examples)
         self.n_chars += batch.n_chars
@@ -50,25 +43,16 @@ class Waiting:
         folder.mkdir(parents=True, exist_ok=True)
         frame.write_ipc(folder / f"{self.n_batches:08d}.arrow", compression="lz4")
 
-    def _smallest(self) -> pl.DataFrame:
-        return pl.concat(self.families).group_by(GROUP).agg(pl.col("family").min())
-
-    def has_groups(self) -> bool:
-        """Whether any row is of a family that a column makes."""
-        return any(map(len, self.families))
-
     def write(self, target: Path, rows_per_shard: int, max_rows: int | None) -> int:
         """Write the first `max_rows` rows by id in shards, their ledger, and all rejects; returns how many rows."""
-        families, shards, n_kept = self._smallest(), _Shards(target / "examples", rows_per_shard), 0
+        shards, n_kept = _Shards(target / "examples", rows_per_shard), 0
         is_long = self.n_chars > MOST_CHARS * len(DIGITS)
         for digit in DIGITS:
             if is_long:
                 self._divide("examples", digit)
                 self._divide("ledger", digit)
             for prefix in [f"{digit}/{more}" for more in DIGITS] if is_long else [digit]:
-                grouped = self._of("examples", prefix).join(families, on=GROUP, how="left", suffix="_of_group")
-                rows = grouped.with_columns(family=pl.coalesce("family_of_group", "family")).select(list(EXAMPLE))
-                rows = rows.sort("id").head(max(0, (max_rows or self.n_rows) - n_kept))
+                rows = self._of("examples", prefix).sort("id").head(max(0, (max_rows or self.n_rows) - n_kept))
                 ledger = in_order(self._of("ledger", prefix).join(rows.select("id"), on="id", how="semi"))
                 check_conservation("ingest", len(rows), len(rows), ledger)
                 shards.put(rows)
