@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tasks.core.funnel import funnel, gone_and_made
+from tasks.core.preview import ACTIONS
 
 
 def show_funnel(data: Path) -> None:
@@ -30,18 +31,23 @@ def show_preview(result: dict[str, Any]) -> None:
     for table in (*_counts(result), _reasons(result), _fresh(result)):
         if table.row_count:
             console.print(table)
-    if not result["newly_dropped"]:
-        console.print("No row would newly be dropped.")
+    console.print(f"{result['newly_gone']:,} rows would newly go, {result['newly_kept']:,} would stay that go now.")
 
 
 def _counts(result: dict[str, Any]) -> Iterator[Table]:
-    changing = ("dropped now", "then", "flagged now", "then")
+    actions = [action for action in ACTIONS if any(any(_changes(line, action)) for line in result["by_source"])]
+    changing = [column for action in actions for column in (f"{action} now", "then")]
     for name, groups in (("by_source", ["source", "language"]), ("by_type", ["instruction_type"])):
         table = _table(f"{result['step']}: rows {name.replace('_', ' ')}", *groups, "rows", *changing)
         for line in result[name]:
-            n = (line["rows"], line["drop_now"], line["drop_then"], line["flag_now"], line["flag_then"])
+            n = (line["rows"], *(n for action in actions for n in _changes(line, action)))
             table.add_row(*(str(line[group] or "gone before classify") for group in groups), *(f"{v:,}" for v in n))
         yield table
+
+
+def _changes(line: dict[str, Any], action: str) -> tuple[int, int]:
+    """How many rows of a line meet with an action now and then."""
+    return line[f"{action}_now"], line[f"{action}_then"]
 
 
 def _reasons(result: dict[str, Any]) -> Table:
@@ -52,11 +58,11 @@ def _reasons(result: dict[str, Any]) -> Table:
 
 
 def _fresh(result: dict[str, Any]) -> Table:
-    table = Table("id", "source", "reason", "measure", "last turn")
-    table.title = f"Of {result['newly_dropped']:,} rows that would newly be dropped"
+    table = Table("id", "source", "reason", "measure", "last turn", "of the row that stays")
+    table.title = f"Of {result['newly_gone']:,} rows that would newly go"
     for row in result["examples"]:
-        text = escape(row["text"] or "").replace("\n", "⏎")
-        table.add_row(row["id"][:12], row["source"], row["reason"], f"{row['measure']:.3g}", text)
+        texts = [escape(row[name] or "").replace("\n", "⏎") for name in ("text", "other_text")]
+        table.add_row(row["id"][:12], row["source"], row["reason"], f"{row['measure']:.3g}", *texts)
     return table
 
 

@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tasks.core.errors import ParamsError
-from tasks.core.params import Params
+from tasks.core.params import DecontaminateParams, DedupParams, Params
 
 STEPS = (
     "ingest", "clean", "dedup", "decontaminate", "import_annotations", "classify", "score", "split", "augment",
@@ -20,6 +20,8 @@ STEPS = (
 )  # fmt: skip
 ROW_WISE = ("clean", "classify", "score", "augment")  # they take `run_shards`
 TRAINING = ("tokenize", "train", "evaluate", "lift")  # what `--no-train` leaves out
+
+Spilling = TypeVar("Spilling", DedupParams, DecontaminateParams)
 
 
 def check_step(name: str) -> None:
@@ -61,13 +63,13 @@ def stages(project: Path, data: Path, params: Params) -> Iterator[Stage]:
         yield _gate(project, data, params, "ingest", name)
         yield Stage(f"clean@{name}", "clean", (raw, cleaned, located))
         yield _gate(project, data, params, "clean", name)
-    yield Stage("dedup", "dedup", (data / "clean", data / "dedup", params.dedup), {"sources": params.sources})
+    spilling = _spilling(params.dedup, project)
+    yield Stage("dedup", "dedup", (data / "clean", data / "dedup", spilling), {"sources": params.sources})
     yield _gate(project, data, params, "dedup")
     benchmarks = {name: resolve(source.path, project) for name, source in params.decontaminate.benchmarks.items()}
     decontaminated, labels = data / "decontaminate", data / "import_annotations"
-    yield Stage(
-        "decontaminate", "decontaminate", (data / "dedup", decontaminated, params.decontaminate), {"paths": benchmarks}
-    )
+    searched = _spilling(params.decontaminate, project)
+    yield Stage("decontaminate", "decontaminate", (data / "dedup", decontaminated, searched), {"paths": benchmarks})
     annotations = project / "annotations"
     yield Stage("import_annotations", "import_annotations", (annotations, labels, params.import_annotations))
     yield Stage("classify", "classify", (decontaminated, labels, data / "classify", params.classify))
@@ -83,6 +85,12 @@ def stages(project: Path, data: Path, params: Params) -> Iterator[Stage]:
     yield Stage("evaluate", "evaluate", (released, tokens, model, data / "evaluate", params.evaluate))
     yield Stage("lift", "lift", (data, data / "lift", params.lift), {"train_params": params.train})
     yield Stage("report", "report", (data, data / "report", params.report))
+
+
+def _spilling(params: Spilling, project: Path) -> Spilling:
+    """`params` with its temp_directory as a real path."""
+    place = params.temp_directory
+    return params if place is None else params.model_copy(update={"temp_directory": str(resolve(place, project))})
 
 
 def _gate(project: Path, data: Path, params: Params, step: str, source: str | None = None) -> Stage:

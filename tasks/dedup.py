@@ -1,305 +1,205 @@
 """Merge examples that repeat or nearly repeat one that stays, and join families.
 
-The conversation is the unit. Three levels, each its own reason: `exact` (the same bytes), `normalised` (the same
-tokens: case, width, spacing and the punctuation of prose left out, never numbers or signs), `near` (Jaccard similarity
-of token n-grams >= `threshold`, of the whole conversation and of the last answer too: one passage with two questions
-and two short answers is two examples). MinHash bands (Broder 1997, "On the resemblance and containment of documents")
-only propose pairs; every pair is verified by its exact Jaccard similarity.
+The conversation is the unit. Each level is its own reason in the ledger:
 
-Which one stays (the keep order): written by people, a stated licence, the source's weight, the longer answer, the
-smallest id. Rows are visited in that order, and a row goes only if it is within the threshold of a row that stays: no
-chains. A text shorter than n tokens is one shingle, so short turns (继续, 谢谢, Yes, No) are never alike by accident.
+exact       the same roles, contents and tools, byte for byte
+normalised  the same tokens: case, width, spacing and the punctuation of prose left out, never numbers or signs
+near        Jaccard similarity of token n-grams >= `threshold`, of the whole conversation and of the last answer too:
+            one passage with two questions and two short answers is two examples
+prefix      the beginning of a longer conversation
+semantic    embeddings with a cosine >= `semantic_threshold` (by choice)
+
+Every pair is verified. Which row stays (the keep order): written by people, a stated licence, a larger score that its
+source supplies (`score_field`), the source's weight, the longer answer, the smallest id. A row goes only if it is
+within the threshold of a row that stays: no chains. Rows that stay with equal prompts and different answers are flagged
+as `conflicting_answers`, or dropped.
+
+A family is what must never be in two splits: one family at ingest (parallel translations), merged rows, equal prompts,
+near prompts.
 """
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from tasks.core.database import database, ngram_hash
-from tasks.core.errors import ParamsError
-from tasks.core.families import Families
-from tasks.core.files import read_examples, remove_others, whole_folder, write_parquet
-from tasks.core.ledger import LEDGER, Outcome
+from tasks.core.database import scratch_folder
+from tasks.core.errors import GateError, ParamsError, SourceError
+from tasks.core.files import example_files, read_table, remove_others, scan_examples, whole_folder, write_parquet
+from tasks.core.kept import write_kept
+from tasks.core.ledger import Outcome, read_ledgers
 from tasks.core.params import DedupParams, Source
-from tasks.core.report import Report, leave
-from tasks.core.schema import answer_text, prompt_text
-from tasks.core.text import TURN, normalised, units_of
+from tasks.core.report import Report, leave_beside
+from tasks.core.schema import stable_hash
+from tasks.duplicates.overlap import overlap
+from tasks.duplicates.repeats import Found, check_scores, find_repeats, read_compared
+from tasks.duplicates.rows import compared
+from tasks.duplicates.survivors import LEVELS, decide, holding
 
-REASONS = ("exact", "normalised", "near")
-
-# Texts are normalised: tokens joined by one space. hash() is not stable over DuckDB versions: none of it is stored.
-SHINGLES = """
-create or replace temp table shingled as
-with hashed as (
-    select key, list_transform(string_split(text, ' '), lambda token: hash(token)) as h from texts
-)
-select key, list_distinct(
-    case when len(h) < $n then [hash(h)] else list_transform(range(1, len(h) - $n + 2), lambda i: {ngram}) end
-) as shingles
-from hashed
-"""
-
-# One signature a text: the size of its shingle set, a bitmap of 4 x 64 bits, and k minima of k hash functions.
-SIGNATURES = """
-create or replace temp table signatures as
-with exploded as (select key, unnest(shingles) as s from shingled)
-select key, count(*) as n, {bitmap}, {minima} from exploded group by key
-"""
-
-# A bucket is all texts with equal minima in one band. A large bucket is compared as a star and a chain, not all with
-# all, so that a template's thousand rows stay linear. A pair whose bitmaps differ in d bits shares too little when
-# (n_a + n_b - d) < t * (n_a + n_b + d): the set difference is at least d.
-CANDIDATES = """
-create or replace temp table candidates as
-with bands as (select key, unnest([{bands}]) as bucket from signatures),
-members as (
-    select bucket, key, count(*) over by_bucket as size, min(key) over by_bucket as first,
-           lag(key) over (partition by bucket order by key) as previous
-    from bands window by_bucket as (partition by bucket)
-    qualify size > 1
-),
-pairs as (
-    select a.key as a, b.key as b from members a join members b on a.bucket = b.bucket and a.key < b.key
-    where a.size <= $max_bucket
-    union
-    select first, key from members where size > $max_bucket and key > first
-    union
-    select previous, key from members where size > $max_bucket and previous is not null
-)
-select a, b from pairs
-join signatures sa on sa.key = a
-join signatures sb on sb.key = b
-where (sa.n + sb.n - {differing_bits}) >= $threshold * (sa.n + sb.n + {differing_bits})
-"""
-
-EDGES = """
-with compared as (
-    select a, b, len(list_intersect(sa.shingles, sb.shingles)) as shared, len(sa.shingles) + len(sb.shingles) as total
-    from candidates
-    join shingled sa on sa.key = a
-    join shingled sb on sb.key = b
-)
-select a, b, shared / (total - shared) as similarity from compared
-where shared >= $threshold * (total - shared)
-order by a, b
-"""
+REASONS = (*LEVELS, "conflicting_answers")
+PREVIEWED = ("threshold", "semantic_threshold")  # answered from the pairs that are kept
+CHANGE_NOTHING = ("rows_per_shard", "memory_limit_mb", "threads", "temp_directory", "min_retention", "max_cluster")
 
 
-def near_pairs(texts: pl.DataFrame, threshold: float, params: DedupParams) -> tuple[pl.DataFrame, int]:
-    """All found pairs of `texts` (key, text; text normalised and unique) with Jaccard similarity >= `threshold`.
+def judge(found: Found, params: DedupParams) -> pl.DataFrame:
+    """The ledger: one line for each row that goes, and one for each row that stays with a conflicting answer."""
+    policy, conflicting = params.conflicting_answers, pl.lit(REASONS[-1])
+    said = found.in_conflict.select("key", "similarity", "is_best", reason=conflicting, other="other")
+    said = said.filter((policy != "off") & (pl.lit(policy != "keep_best") | ~pl.col("is_best")))
+    said = said.with_columns(action=pl.lit("flag" if policy == "flag" else "drop"))
+    # what was merged into a row that is dropped now goes for the same reason
+    dropped = said.filter(action="drop").select(other="key", instead="other")
+    merged = found.fate.select("key", "similarity", reason="level", other="survivor", action=pl.lit("merge"))
+    merged = merged.join(dropped, on="other", how="left", maintain_order="left").with_columns(
+        pl.when(pl.col("instead").is_null()).then("reason").otherwise(conflicting).alias("reason"),
+        pl.when(pl.col("instead").is_null()).then("action").otherwise(pl.lit("drop")).alias("action"),
+        other=pl.coalesce("instead", "other"),
+    )
+    ids = found.rows["id"]
+    lines = pl.concat([merged, said], how="diagonal_relaxed")
+    return lines.select(
+        step=pl.lit("dedup"), id=ids.gather(lines["key"]), action="action", reason="reason", measure="similarity",
+        threshold=threshold_of(params),
+        other_id=ids.gather(lines["other"]),
+    )  # fmt: skip
 
-    Returns the pairs (a < b, similarity; sorted) and how many candidates were verified to find them.
-    """
-    minima = [f"m{k}" for k in range(params.bands * params.band_rows)]
-    bands = [
-        f"hash({band}, {', '.join(minima[band * params.band_rows : (band + 1) * params.band_rows])})"
-        for band in range(params.bands)
+
+def clusters_of(found: Found, ledger: pl.DataFrame) -> pl.DataFrame:
+    """One line a merged example and one a survivor: family, kept, member, similarity, level; sorted."""
+    merged = ledger.filter(action="merge").select(member="id", kept="other_id", similarity="measure", level="reason")
+    survivors = merged.select(member="kept", kept="kept", similarity=1.0, level=pl.lit("kept")).unique()
+    lines = pl.concat([merged, survivors]).join(found.rows.select("family", member="id"), on="member")
+    return lines.select("family", "kept", "member", "similarity", "level").sort("family", "kept", "member")
+
+
+def measures_of(found: Found, ledger: pl.DataFrame, clusters: pl.DataFrame, params: DedupParams) -> dict[str, Any]:
+    """Counts of pairs, families and clusters; the share of its rows that a source keeps; who overlaps with whom."""
+    gone = ledger.filter(pl.col("action") != "flag")
+    kept = found.rows.join(gone, on="id", how="anti")
+    sizes = kept.group_by("family").len()["len"]
+    sources = found.rows.select("id", "source")
+    rows_in = dict(sources["source"].value_counts().sort("source").iter_rows())
+    rows_out = dict(kept["source"].value_counts().iter_rows())
+    return {
+        **found.counts,
+        "found_with": found_with(params),
+        "stored_from": stored_from(params),
+        "families": len(sizes),
+        "largest_family": sizes.max() or 0,
+        "families_above_max": (sizes > params.max_family).sum(),
+        "largest_cluster": clusters["kept"].value_counts()["count"].max() or 0,
+        "retention": {name: round(rows_out.get(name, 0) / n, 4) for name, n in rows_in.items()},
+        "overlap": overlap(clusters, sources).to_dicts(),
+    }
+
+
+def check_budgets(measures: dict[str, Any], clusters: pl.DataFrame, params: DedupParams) -> None:
+    """Raise GateError when a source keeps less than `min_retention`, or a cluster is above `max_cluster`."""
+    wrong = [
+        f"source {name} keeps {kept:.2%} of its rows, min_retention is {params.min_retention:.2%}"
+        for name, kept in measures["retention"].items()
+        if kept < params.min_retention
     ]
-    bits = [f"bit_or(case when (s >> 6) & 3 = {w} then 1::ubigint << (s & 63) else 0 end) as w{w}" for w in range(4)]
-    differing = "(" + " + ".join(f"bit_count(xor(sa.w{w}, sb.w{w}))::int" for w in range(4)) + ")"
-    with database(params) as db:
-        db.register("texts", texts.to_arrow())
-        db.execute(SHINGLES.format(ngram=ngram_hash(params.ngram)), {"n": params.ngram})
-        db.execute(
-            SIGNATURES.format(
-                bitmap=", ".join(bits), minima=", ".join(f"min(hash(s, {k})) as {m}" for k, m in enumerate(minima))
-            )
-        )
-        db.execute(
-            CANDIDATES.format(bands=", ".join(bands), differing_bits=differing),
-            {"max_bucket": params.max_bucket, "threshold": threshold},
-        )
-        n_candidates = db.execute("select count(*) from candidates").fetchall()[0][0]
-        return db.sql(EDGES, params={"threshold": threshold}).pl(), n_candidates
-
-
-def still_near(pairs: pl.DataFrame, texts: pl.DataFrame, params: DedupParams) -> pl.DataFrame:
-    """Those of `pairs` (a, b, similarity) whose other `texts` (key, text) reach the threshold too."""
-    with database(params) as db:
-        db.register(
-            "texts", texts.filter(pl.col("key").is_in(pl.concat([pairs["a"], pairs["b"]]).implode())).to_arrow()
-        )
-        db.execute(SHINGLES.format(ngram=ngram_hash(params.ngram)), {"n": params.ngram})
-        db.register("candidates", pairs.to_arrow())
-        near = db.sql(EDGES, params={"threshold": params.threshold}).pl()
-    return pairs.join(near, on=["a", "b"], how="semi", maintain_order="left")
-
-
-def keep_order(examples: pl.DataFrame, sources: dict[str, Source]) -> pl.DataFrame:
-    """`examples` sorted best first, with what dedup compares: exact and normalised conversation and prompt."""
-    best = {name: (source.human, source.weight) for name, source in sources.items()}
-    human = pl.col("source").replace_strict({n: b[0] for n, b in best.items()}, default=False, return_dtype=pl.Boolean)
-    weight = pl.col("source").replace_strict({n: b[1] for n, b in best.items()}, default=1.0, return_dtype=pl.Float64)
-    turns, contents = pl.col("messages"), pl.element().struct.field("content")
-    with_roles = turns.list.eval(pl.concat_str(pl.element().struct.field("role"), contents, separator=TURN))
-    # other tools make another text, but weigh little: one token
-    tools_token = pl.when(pl.col("tools").is_not_null()).then(TURN + pl.col("tools").hash().cast(pl.String))
-    return (
-        examples.select(
-            "id", "source", "family",
-            exact=pl.concat_str(with_roles.list.join(TURN), TURN + pl.col("tools"), ignore_nulls=True),
-            text=pl.concat_str(turns.list.eval(contents).list.join(TURN), tools_token, ignore_nulls=True),
-            prompt=prompt_text(),  # wherever its turns end: split and its certificate know no more of it
-            answer=answer_text(),
-            order=pl.struct(
-                ~human, pl.col("license").is_null().alias("no_license"), -weight.alias("weight"),
-                -units_of(answer_text()).cast(pl.Int64).alias("answer_units"), pl.col("id").alias("by_id"),
-            ),
-        )
-        .sort("order")
-        .drop("order")
-        .with_columns(normalised(pl.col(name)) for name in ("text", "prompt", "answer"))
-        .with_row_index("key")
-    )  # fmt: skip
-
-
-def survivors(rows: pl.DataFrame, edges: pl.DataFrame) -> pl.DataFrame:
-    """For every row of `rows` (key, exact, text; best first): the key that stays for it, at which level, how similar.
-
-    `edges` are the near pairs between the first rows of each text. A row that stays is its own survivor.
-    """
-    first = rows.select("key", same_bytes=pl.col("key").min().over("exact"), same_text=pl.col("key").min().over("text"))
-    stays_for: dict[int, tuple[int, float]] = {}  # a first row that goes -> (the row that stays, similarity)
-    for b, neighbours in _neighbours(edges):
-        near = [(-similarity, a) for a, similarity in neighbours if a not in stays_for]
-        if near:
-            similarity, a = min(near)
-            stays_for[b] = (a, -similarity)
-    moved = pl.DataFrame(
-        [(b, a, s) for b, (a, s) in stays_for.items()],
-        schema={"same_text": pl.UInt32, "survivor": pl.UInt32, "similarity": pl.Float64},
-        orient="row",
-    )
-    joined = first.join(moved, on="same_text", how="left", maintain_order="left")
-    level = (
-        pl.when(pl.col("survivor").is_not_null()).then(pl.lit("near"))
-        .when(pl.col("key") == pl.col("same_text")).then(None)
-        .when(pl.col("same_bytes") == pl.col("same_text")).then(pl.lit("exact"))
-        .otherwise(pl.lit("normalised"))
-    )  # fmt: skip
-    return joined.select(
-        "key",
-        level=level,
-        survivor=pl.coalesce("survivor", "same_text"),
-        similarity=pl.col("similarity").fill_null(1.0),
-    )
-
-
-def _neighbours(edges: pl.DataFrame) -> Iterable[tuple[int, list[tuple[int, float]]]]:
-    """For each b, in the keep order, its better neighbours a with their similarity."""
-    grouped = edges.group_by("b", maintain_order=True).agg("a", "similarity").sort("b")
-    for b, near, similarities in grouped.iter_rows():
-        yield b, list(zip(near, similarities, strict=True))
-
-
-def families(rows: pl.DataFrame, merges: pl.DataFrame, prompts: pl.DataFrame, max_family: int) -> pl.DataFrame:
-    """`rows` (key, id, family, prompt) with their families joined: by ingest, merges, equal prompts, near prompts.
-
-    `prompts` are near pairs (a, b, similarity) of the keys that first have a prompt. Near prompts that would make a
-    family of more than `max_family` rows (a template's) join only above the middle between similarity 1 and the lowest.
-    The value of a family is its smallest id.
-    """
-    first_of = [pl.col("key").min().over(column).alias(f"first_{column}") for column in ("family", "prompt")]
-    linked = rows.select("key", "id", *first_of)
-    sure = Families(len(rows))
-    for column in ("first_family", "first_prompt"):
-        sure.join(linked["key"], linked[column])
-    sure.join(merges["key"], merges["survivor"])
-    joined = sure.copy()
-    joined.join(prompts["a"], prompts["b"])
-    roots = pl.Series(joined.roots())
-    sizes = roots.value_counts()
-    too_large = set(sizes.filter(pl.col("count") > max_family)[roots.name].to_list())
-    if too_large:
-        middle = (1 + (prompts["similarity"].min() or 1)) / 2  # type: ignore[operator]
-        in_large = roots.gather(prompts["a"]).is_in(list(too_large))
-        kept = prompts.filter(~in_large | (pl.col("similarity") >= middle))
-        joined = sure
-        joined.join(kept["a"], kept["b"])
-        roots = pl.Series(joined.roots())
-    return rows.select("key", "id").with_columns(root=roots).select("key", family=pl.col("id").min().over("root"))
+    if params.max_cluster is not None and measures["largest_cluster"] > params.max_cluster:
+        wrong.append(f"the largest cluster has {measures['largest_cluster']} rows, max_cluster is {params.max_cluster}")
+    if wrong:
+        members = clusters.group_by("kept").agg(pl.len(), pl.col("member").head(4))
+        largest = members.sort("len", "kept", descending=[True, False]).head(3)
+        shown = "; ".join(f"{n} rows as {kept}: {', '.join(some)}" for kept, n, some in largest.iter_rows())
+        raise GateError(f"dedup: {'; '.join(wrong)}. The largest clusters: {shown}")
 
 
 def merge_repeats(
     examples: pl.DataFrame, params: DedupParams, sources: dict[str, Source]
 ) -> tuple[Outcome, pl.DataFrame, dict[str, Any]]:
-    """Merge repeats and join families; returns the outcome, the clusters and the measures.
-
-    Clusters have one row a merged example and one a survivor: family, kept, member, similarity, level.
-    """
-    rows = keep_order(examples, sources)
-    edges, n_pairs = near_pairs(rows.select("key", "text").unique("text", keep="first"), params.threshold, params)
-    edges = still_near(edges, rows.select("key", text="answer"), params)
-    fate = survivors(rows, edges)
-    near_prompts, n_prompt_pairs = near_pairs(
-        rows.select("key", text="prompt").unique("text", keep="first"), params.prompt_threshold, params
-    )
-    joined = families(rows, fate, near_prompts, params.max_family)
-    ids = rows["id"]
-    table = fate.select(
-        "level", "similarity", id=ids.gather(fate["key"]), kept=ids.gather(fate["survivor"]), family=joined["family"],
-        source=rows["source"], kept_source=rows["source"].gather(fate["survivor"]),
-    )  # fmt: skip
-    gone = table.filter(pl.col("level").is_not_null())
-    ledger = gone.select(
-        step=pl.lit("dedup"), id="id", action=pl.lit("merge"), reason="level", measure="similarity",
-        threshold=pl.when(pl.col("level") == "near").then(params.threshold), other_id="kept",
-    )  # fmt: skip
-    kept = (
-        examples.join(gone, on="id", how="anti")
-        .drop("family")
-        .join(table.select("id", "family"), on="id", how="left")
-        .select(examples.columns)
-    )
-    clusters = (
-        table.filter(pl.col("kept").is_in(gone["kept"].implode()))
-        .select("family", "kept", member="id", similarity="similarity", level=pl.col("level").fill_null("kept"))
-        .sort("family", "kept", "member")
-    )
-    return (
-        Outcome(kept, pl.concat([pl.DataFrame(schema=LEDGER), ledger], how="diagonal_relaxed")),
-        clusters,
-        {
-            "verified_pairs": n_pairs,
-            "verified_prompt_pairs": n_prompt_pairs,
-            "near_pairs": len(edges),
-            "near_prompt_pairs": len(near_prompts),
-            **family_sizes(kept, params.max_family),
-            "overlap": overlap(gone),
-        },
-    )
-
-
-def family_sizes(kept: pl.DataFrame, max_family: int) -> dict[str, int]:
-    """How many families there are, how large the largest is, how many are above `max_family`."""
-    sizes = kept.group_by("family").len()["len"].to_list()
-    return {
-        "families": len(sizes),
-        "largest_family": max(sizes, default=0),
-        "families_above_max": sum(size > max_family for size in sizes),
-    }
-
-
-def overlap(gone: pl.DataFrame) -> list[dict[str, Any]]:
-    """Rows of one source merged into rows of a source, by level."""
-    counted = gone.group_by("source", "kept_source", "level").len("rows")
-    return counted.sort("source", "kept_source", "level").to_dicts()
+    """Merge repeats and join families; returns the outcome, the clusters and the measures."""
+    table = compared(examples, sources)
+    check_scores(table.rows, sources)
+    found = find_repeats(table, params, examples.lazy())
+    ledger = judge(found, params)
+    gone = ledger.filter(pl.col("action") != "flag")
+    kept = examples.join(gone, on="id", how="anti").drop("family").join(found.rows.select("id", "family"), on="id")
+    clusters = clusters_of(found, ledger)
+    measures = measures_of(found, ledger, clusters, params)
+    return Outcome(kept.select(examples.columns), ledger), clusters, measures
 
 
 def dedup(examples: Path, target: Path, params: DedupParams, *, sources: dict[str, Source]) -> Report:
     """Read all cleaned sources, merge repeats, write `target`; what a removed source left behind is deleted first.
 
-    Raises ParamsError where no source is listed, rather than delete them all.
+    Raises ParamsError where no source is listed, rather than delete them all, and GateError when a budget is broken.
     """
     if not sources:
         raise ParamsError("sources: none is listed; expected at least one (nothing was deleted)")
     data = examples.parent
     for folder in (data / "ingest", examples, data / "validate" / "ingest", data / "validate" / "clean"):
         remove_others(folder, keep=sources)
-    rows = read_examples(examples)
-    outcome, clusters, measures = merge_repeats(rows, params, sources)
+    with scratch_folder(params) as scratch:
+        table = read_compared(example_files(examples), scratch, sources, params.threads)
+        check_scores(table.rows, sources)
+        found = find_repeats(table, params, scan_examples(examples), scratch)
+    del table
+    ledger = judge(found, params)
+    clusters = clusters_of(found, ledger)
+    measures = measures_of(found, ledger, clusters, params)
+    check_budgets(measures, clusters, params)
+    kept = found.rows.join(ledger.filter(pl.col("action") != "flag"), on="id", how="anti").select("id", "family")
     with whole_folder(target) as folder:
         write_parquet(clusters, folder / "clusters.parquet")
-        return leave(folder, "dedup", len(rows), outcome, params.rows_per_shard, measures)
+        write_parquet(stored(found), folder / "pairs.parquet")
+        rows_out = write_kept(example_files(examples), kept, folder / "examples", params.rows_per_shard, params.threads)
+        return leave_beside(folder, "dedup", len(found.rows), rows_out, ledger, measures)
+
+
+def stored(found: Found) -> pl.DataFrame:
+    """The pairs as they are kept for previews: PAIRS by ids, and the keys of both."""
+    ids = found.rows["id"]
+    return found.pairs.select(
+        a=ids.gather(found.pairs["a"]), b=ids.gather(found.pairs["b"]), level="level", similarity="similarity",
+        answer_similarity="answer_similarity", key_a="a", key_b="b",
+    )  # fmt: skip
+
+
+def stored_from(params: DedupParams) -> dict[str, float]:
+    """From which similarity on pairs are stored, by level."""
+    return {"near": min(params.floor, params.threshold), "semantic": params.semantic_threshold}
+
+
+def found_with(params: DedupParams) -> str:
+    """What the stored pairs depend on, as a hash."""
+    return stable_hash(params.model_dump(exclude={*PREVIEWED, *CHANGE_NOTHING}))
+
+
+def preview(data: Path, params: DedupParams) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Every row that came in (id, source, language), and the lines of the ledger under other thresholds.
+
+    Conflicting answers are not looked for again: a row that stays keeps the line that it has.
+    """
+    file = data / "dedup" / "pairs.parquet"
+    pairs, told = read_table(file), Report.read(data / "dedup").measures
+    if told.get("found_with") != found_with(params):
+        raise SourceError(f"{file}: found with other params of dedup; run `instructflow build` first")
+    for level, name in (("near", "threshold"), ("semantic", "semantic_threshold")):
+        wanted, least = getattr(params, name), told["stored_from"][level]
+        if wanted < least:
+            raise ParamsError(
+                f"dedup.{name}={wanted}: expected at least {least}, from where on pairs are stored (dedup.floor)"
+            )
+    ids = pl.concat([pairs.select(key="key_a", id="a"), pairs.select(key="key_b", id="b")]).unique()
+    held = holding(pairs.drop("a", "b"), params.threshold, params.semantic_threshold)
+    merges = (
+        decide(held.rename({"key_a": "a", "key_b": "b"}))
+        .join(ids, on="key")
+        .join(ids.select(survivor="key", other_id="id"), on="survivor")
+        .select("id", "other_id", action=pl.lit("merge"), reason="level", measure="similarity")
+        .with_columns(threshold=threshold_of(params))
+    )
+    others = read_ledgers(data / "dedup").filter(pl.col("action") != "merge").join(merges, on="id", how="anti")
+    rows = scan_examples(data / "clean").select("id", "source", "language").collect()
+    return rows, pl.concat([merges, others.select(merges.columns)]).sort("id")
+
+
+def threshold_of(params: DedupParams) -> pl.Expr:
+    """The threshold of a line's `reason`, null where there is none."""
+    thresholds = {"near": params.threshold, "semantic": params.semantic_threshold}
+    return pl.col("reason").replace_strict(thresholds, default=None, return_dtype=pl.Float64)

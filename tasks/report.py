@@ -211,7 +211,7 @@ def report(data: Path, target: Path, params: ReportParams) -> Report:
     found = checks.gates(data / "validate")
     held = promises(steps, release, found, released, list(reports_of(data / "ingest")), manifest)
     held.append(checks.check_lift(model.get("lift")))
-    overlap = evidence.overlap_matrix(read_ledgers(data / "dedup"), of_rows)
+    found_again = next(step for step in steps if step.step == "dedup").measures["overlap"]
     read_of = dict(of_rows["source"].value_counts().iter_rows())
     values = {
         "name": manifest["params"]["release"]["name"],
@@ -225,7 +225,7 @@ def report(data: Path, target: Path, params: ReportParams) -> Report:
         "sections": sections(data, [*steps, release], released, params.n_samples),
         "suites": checks.suites(found),
         "sources": sources(data, lineage, of_rows, release),
-        "overlap": overlap,
+        "overlap": evidence.overlap_matrix(found_again, sorted(read_of)),
         "shade": lambda count, name: f"{0.08 + 0.62 * count / max(1, read_of[name]):.2f}",
         "split_table": split_table(released),
         "split": next(step for step in steps if step.step == "split"),

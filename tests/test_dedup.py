@@ -1,6 +1,7 @@
 """Dedup merges repeats, only repeats, and only into rows that stay."""
 
 import random
+import shutil
 from collections import defaultdict
 from itertools import combinations
 from pathlib import Path
@@ -8,11 +9,16 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tasks.core.database import database
+from tasks.core.errors import GateError, ParamsError, SourceError
 from tasks.core.files import read_examples, write_examples
+from tasks.core.ledger import read_ledgers
 from tasks.core.params import DedupParams, Source
+from tasks.core.preview import compare
 from tasks.core.schema import examples_frame
 from tasks.core.text import normalised
-from tasks.dedup import dedup, merge_repeats, near_pairs
+from tasks.dedup import dedup, merge_repeats, preview
+from tasks.duplicates.near import near_pairs
 
 PARAMS = DedupParams()
 
@@ -24,7 +30,7 @@ def row(id: str, prompt: str, answer: str, **columns: object) -> dict:
 
 def merge(*rows: dict, params: DedupParams = PARAMS, sources: dict[str, Source] | None = None):
     outcome, clusters, measures = merge_repeats(examples_frame(list(rows)), params, sources or {})
-    merged = {m["id"]: (m["reason"], m["other_id"]) for m in outcome.ledger.to_dicts()}
+    merged = {m["id"]: (m["reason"], m["other_id"]) for m in outcome.ledger.filter(action="merge").to_dicts()}
     return outcome, merged, clusters, measures
 
 
@@ -180,7 +186,9 @@ def test_every_pair_is_verified_and_almost_none_missed():
         for a, b in combinations(sets, 2)
         if len(sets[a] & sets[b]) >= 0.7 * len(sets[a] | sets[b])
     }
-    found, _ = near_pairs(frame, 0.7, PARAMS)
+    with database(PARAMS) as db:
+        db.register("texts", frame.to_arrow())
+        found, _ = near_pairs(db, 0.7, PARAMS)
     pairs = set(zip(found["a"], found["b"], strict=True))
     assert len(true) > 100
     assert pairs <= true
@@ -204,13 +212,14 @@ def write_source(folder: Path, rows: list[dict], rows_per_shard: int = 100) -> N
 def test_bytes_do_not_depend_on_shards_threads_or_row_order(tmp_path):
     rows = [row(f"{i:03}", f"问题 {i % 40}", f"{LONG_EN} {i % 30} {LONG_ZH}") for i in range(90)]
     written = []
-    for run, (shard, threads) in enumerate([(100, 1), (7, 2)]):
+    for run, (shard, threads, memory) in enumerate([(100, 1, 2048), (7, 2, 100), (30, 2, 500)]):
         ordered = rows if run else rows[::-1]
         write_source(tmp_path / f"{run}" / "clean" / "a", ordered, shard)
         target = tmp_path / f"{run}" / "dedup"
-        dedup(target.parent / "clean", target, DedupParams(threads=threads), sources={"a": Source()})
+        params = DedupParams(threads=threads, memory_limit_mb=memory)
+        dedup(target.parent / "clean", target, params, sources={"a": Source()})
         written.append({p.name: p.read_bytes() for p in sorted(target.rglob("*")) if p.is_file()})
-    assert written[0] == written[1]
+    assert written[0] == written[1] == written[2]
 
 
 def test_the_folders_of_a_removed_source_are_deleted_first(tmp_path):
@@ -225,10 +234,239 @@ def test_the_folders_of_a_removed_source_are_deleted_first(tmp_path):
     assert not gate.exists()
 
 
-def test_overlap_between_sources_is_counted_by_level():
-    rows = [row("a", "你好", "hi"), row("b", "你好", "hi", source="b")]
-    measures = merge(*rows)[3]
-    assert measures["overlap"] == [{"source": "b", "kept_source": "a", "level": "exact", "rows": 1}]
+def test_overlap_between_sources_is_counted_both_ways_by_level():
+    rows = [
+        row("a", "你好", "hi"),
+        row("b", "你好", "hi", source="b"),
+        row("c", "你好！", "hi", source="b"),
+        row("d", "x other", LONG_EN, source="c"),
+        row("e", "x other", LONG_EN + " indeed", source="b"),
+        row("f", "y 另外", "no repeat", source="c"),
+    ]
+    overlap = {(o["source"], o["other"], o["level"]): o["rows"] for o in merge(*rows)[3]["overlap"]}
+    assert overlap == {
+        ("a", "b", "exact"): 1,
+        ("b", "a", "exact"): 1,
+        ("b", "a", "normalised"): 1,
+        ("b", "b", "normalised"): 2,
+        ("c", "b", "near"): 1,
+        ("b", "c", "near"): 1,
+    }
+
+
+def talk(id: str, *contents: str, **columns: object) -> dict:
+    turns = [{"role": ("user", "assistant")[i % 2], "content": content} for i, content in enumerate(contents)]
+    return {"id": id, "messages": turns, "source": "a", **columns}
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [("你好", "你好！", "天气怎么样", "晴", "谢谢", "不客气"), ("Hi", "Hello", "Weather?", "Fine", "Thanks", "Bye")],
+)
+def test_the_beginning_of_a_longer_conversation_is_merged_into_the_longest(turns):
+    rows = [talk("a", *turns[:2]), talk("b", *turns[:4]), talk("c", *turns)]
+    outcome, merged, clusters, _ = merge(*rows)
+    assert merged == {"a": ("prefix", "c"), "b": ("prefix", "c")}
+    assert outcome.examples["id"].to_list() == ["c"]
+    assert clusters.sort("member")["similarity"].to_list() == [pytest.approx(1 / 3), pytest.approx(2 / 3), 1.0]
+
+
+def test_a_beginning_is_merged_into_a_longer_one_even_where_it_would_be_kept_otherwise():
+    rows = [talk("a", "你好", "hi"), talk("b", "你好", "hi", "再见", "bye", source="b")]
+    assert merge(*rows, sources={"a": Source(human=True), "b": Source()})[1] == {"a": ("prefix", "b")}
+
+
+@pytest.mark.parametrize(
+    "longer",
+    [
+        ("你好", "hey", "再见", "bye"),  # another answer
+        ("你好吗", "hi", "再见", "bye"),  # another question
+    ],
+)
+def test_what_is_no_beginning_stays(longer):
+    assert merge(talk("a", "你好", "hi"), talk("b", *longer))[1] == {}
+
+
+def test_other_tools_or_roles_make_no_beginning():
+    tools = talk("b", "你好", "hi", "再见", "bye", tools='[{"name":"x"}]')
+    system = talk("c", "你好", "hi", "再见", "bye")
+    system["messages"][0]["role"] = "system"
+    assert merge(talk("a", "你好", "hi"), tools, system)[1] == {}
+
+
+def test_a_beginning_stays_where_the_longer_one_is_merged_into_another():
+    turns = ("问题 question", LONG_EN, "还有呢 more", LONG_ZH)
+    # the longer answer, so it stays
+    other = ("问题 question", LONG_EN.replace("Plants", "All plants"), "还有呢 more", LONG_ZH + "的原理")
+    rows = [talk("a", *turns[:2]), talk("b", *turns), talk("c", *other)]
+    _, merged, _, _ = merge(*rows)
+    assert merged == {"b": ("near", "c")}
+
+
+def conflicts(*rows: dict, policy: str):
+    outcome = merge(*rows, params=DedupParams(conflicting_answers=policy))[0]
+    lines = outcome.ledger.filter(reason="conflicting_answers")
+    return {line["id"]: (line["action"], line["other_id"]) for line in lines.to_dicts()}, set(outcome.examples["id"])
+
+
+RED_OR_NOT = [
+    row("a", "番茄是水果吗？", "是的，从植物学上说它是果实。"),
+    row("b", "番茄是水果吗", "不是"),
+    row("c", "番茄是水果吗？", "不是！"),
+    row("d", "Is a tomato a fruit?", "Yes"),
+    row("e", "is a tomato a fruit", "yes."),
+]
+
+
+@pytest.mark.parametrize(
+    ("policy", "said", "kept"),
+    [
+        ("flag", {"a": ("flag", "c"), "c": ("flag", "a")}, {"a", "c", "d"}),
+        ("keep_best", {"b": ("drop", "a"), "c": ("drop", "a")}, {"a", "d"}),
+        ("drop", {"a": ("drop", "c"), "b": ("drop", "a"), "c": ("drop", "a")}, {"d"}),
+        ("off", {}, {"a", "c", "d"}),
+    ],
+)
+def test_equal_prompts_with_different_answers_are_told_or_dropped(policy, said, kept):
+    """`b` is merged into `c`, and goes with it; `e` is no conflict but the same as `d`."""
+    assert conflicts(*RED_OR_NOT, policy=policy) == (said, kept)
+
+
+def test_equal_prompts_with_other_tools_are_no_conflict():
+    rows = [row("a", "天气 weather", "晴"), row("b", "天气 weather", "雨", tools='[{"name":"x"}]')]
+    assert conflicts(*rows, policy="flag")[0] == {}
+
+
+@pytest.mark.parametrize(("better", "worse"), [('{"score": 5}', '{"score": 4}'), ('{"score": "9.5"}', '{"score": ""}')])
+def test_a_score_that_the_source_supplies_decides(better, worse):
+    rows = [row("a", "你好", "hi", meta=worse), row("b", "你好", "hi", meta=better), row("c", "你好", "hi", meta="{}")]
+    assert merge(*rows, sources={"a": Source(score_field="score")})[1] == {"a": ("exact", "b"), "c": ("exact", "b")}
+
+
+def test_a_score_field_without_a_number_is_refused():
+    with pytest.raises(ParamsError, match=r"sources.a: score_field 'stars' is no column with numbers"):
+        merge(row("a", "你好", "hi", meta='{"stars": "很好"}'), sources={"a": Source(score_field="stars")})
+
+
+def test_a_template_that_many_prompts_share_joins_no_families():
+    template = "请把下面这句话翻译成英文，注意语气要自然，不要逐字翻译，也不要添加任何解释，只给出译文即可，句子如下："
+    words = ["苹果", "香蕉", "橘子", "葡萄", "西瓜", "桃子", "李子", "杏子", "樱桃", "草莓", "蓝莓", "荔枝", "龙眼"]
+    prompts = [f"{template}{a}和{b}" for a in words[:6] for b in words[6:]]
+    outcome, merged, _, _ = merge(*(row(f"{i:02}", prompt, f"{i} x") for i, prompt in enumerate(prompts)))
+    assert (merged, outcome.examples["family"].n_unique()) == ({}, len(prompts))
+    few = merge(*(row(f"{i:02}", prompt, f"{i} x") for i, prompt in enumerate(prompts[:10])))[0]
+    assert few.examples["family"].n_unique() < 4
+
+
+def test_a_budget_that_is_broken_stops_the_step_with_clusters(tmp_path):
+    write_source(tmp_path / "clean" / "a", [row(f"{i}", "你好", "hi") for i in range(4)])
+    for params, told in (
+        (DedupParams(min_retention=0.5), r"source a keeps 25.00% of its rows, min_retention is 50.00%.*4 rows as 0"),
+        (DedupParams(max_cluster=3), "the largest cluster has 4 rows, max_cluster is 3"),
+    ):
+        with pytest.raises(GateError, match=told):
+            dedup(tmp_path / "clean", tmp_path / "dedup", params, sources={"a": Source()})
+        assert not (tmp_path / "dedup").exists()
+    dedup(tmp_path / "clean", tmp_path / "dedup", DedupParams(min_retention=0.25), sources={"a": Source()})
+
+
+@pytest.fixture
+def alike(tmp_path: Path) -> Path:
+    """Rows with many degrees of likeness, in both languages; `tmp_path` is a data folder."""
+    rng = random.Random(1)
+    words = [f"w{i}" for i in range(300)]
+    hanzi = [chr(0x4E00 + i) for i in range(300)]
+    for name, vocabulary, join in (("en", words, " "), ("zh", hanzi, "")):
+        rows = []
+        for i in range(20):
+            tokens = rng.choices(vocabulary, k=60)
+            for n_edits in range(5):
+                for _ in range(n_edits):
+                    tokens[rng.randrange(len(tokens))] = rng.choice(vocabulary)
+                rows.append(row(f"{name}{i:02}{n_edits}", f"问 ask {i}", join.join(tokens), source=name, language=name))
+        write_source(tmp_path / "clean" / name, rows)
+    return tmp_path
+
+
+SOURCES = {"en": Source(), "zh": Source()}
+
+
+@pytest.mark.parametrize("threshold", [0.7, 0.75, 0.9, 1.0])
+def test_a_preview_tells_what_a_rerun_gives(alike, threshold):
+    dedup(alike / "clean", alike / "dedup", PARAMS, sources=SOURCES)
+    changed = DedupParams(threshold=threshold)
+    told = compare(alike, "dedup", *preview(alike, changed))
+    lines = preview(alike, changed)[1].filter(action="merge").drop("action")
+    dedup(alike / "clean", alike / "dedup", changed, sources=SOURCES)
+    ledger = read_ledgers(alike / "dedup").filter(action="merge").select(lines.columns)
+    assert lines.equals(ledger.sort("id"))
+    after = compare(alike, "dedup", *preview(alike, changed))
+    assert [(g["source"], g["merge_then"]) for g in told["by_source"]] == [
+        (g["source"], g["merge_now"]) for g in after["by_source"]
+    ]
+    assert (after["newly_gone"], after["newly_kept"]) == (0, 0)
+    assert (told["newly_gone"] > told["newly_kept"]) == (threshold < PARAMS.threshold)
+
+
+def test_a_preview_below_the_stored_pairs_or_of_another_build_is_refused(alike):
+    dedup(alike / "clean", alike / "dedup", PARAMS, sources=SOURCES)
+    with pytest.raises(ParamsError, match=r"dedup.threshold=0.6: expected at least 0.7, .*dedup.floor"):
+        preview(alike, DedupParams(threshold=0.6))
+    with pytest.raises(SourceError, match=r"pairs.parquet: found with other params of dedup"):
+        preview(alike, DedupParams(ngram=5))
+    with pytest.raises(SourceError, match="no such file"):
+        preview(alike / "nothing", PARAMS)
+
+
+def test_one_more_source_gives_what_a_full_build_gives(alike, tmp_path):
+    def bytes_below(folder: Path) -> dict[str, bytes]:
+        return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+    clean = tmp_path / "other" / "clean"
+    shutil.copytree(alike / "clean" / "en", clean / "en")
+    dedup(clean, clean.parent / "dedup", PARAMS, sources={"en": Source()})
+    shutil.copytree(alike / "clean" / "zh", clean / "zh")
+    for data in (alike, clean.parent):
+        dedup(data / "clean", data / "dedup", PARAMS, sources=SOURCES)
+    assert bytes_below(alike / "dedup") == bytes_below(clean.parent / "dedup")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "language"),
+    [
+        (
+            (
+                "Name five countries where Spanish is the official language.",
+                "Five countries where Spanish is the official language are Mexico, Colombia, Chile, Peru and Spain.",
+            ),
+            (
+                "Name 5 countries whose official language is Spanish",
+                "The five countries whose official language is Spanish are Spain, Mexico, Chile, Colombia and Peru.",
+            ),
+            "en",
+        ),
+        (
+            ("说出五个以西班牙语为官方语言的国家。", "以西班牙语为官方语言的五个国家是墨西哥、阿根廷、秘鲁和西班牙。"),
+            ("请说出5个以西班牙语为官方语言的国家", "西班牙语为官方语言的5个国家是西班牙、墨西哥、阿根廷和秘鲁。"),
+            "zh",
+        ),
+    ],
+)
+def test_what_means_the_same_is_merged_only_where_asked_for_and_with_equal_tools(one, other, language):
+    rows = [row(id, *texts, language=language) for id, texts in (("a", one), ("b", other))]
+    assert merge(*rows)[1] == {}
+    params = DedupParams(semantic=True, semantic_threshold=0.85)
+    ((gone, (reason, _)),) = merge(*rows, params=params)[1].items()
+    assert (gone, reason) in {("a", "semantic"), ("b", "semantic")}
+    rows[1]["tools"] = '[{"name":"x"}]'
+    assert merge(*rows, params=params)[1] == {}
+
+
+def test_a_folder_to_spill_to_that_is_not_there_is_refused(tmp_path):
+    write_source(tmp_path / "clean" / "a", [row("a", "你好", "hi")])
+    params = DedupParams(temp_directory=str(tmp_path / "none"))
+    with pytest.raises(ParamsError, match=r"temp_directory .*none: no such folder"):
+        dedup(tmp_path / "clean", tmp_path / "dedup", params, sources={"a": Source()})
 
 
 def test_no_examples_at_all_is_fine():

@@ -67,7 +67,7 @@ def test_a_preview_tells_what_a_rerun_gives(data, changes):
     assert [(g["source"], g["language"], g["drop_then"], g["flag_then"]) for g in told["by_source"]] == [
         (g["source"], g["language"], g["drop_now"], g["flag_now"]) for g in after["by_source"]
     ]
-    assert after["newly_dropped"] == 0
+    assert after["newly_gone"] == 0
 
 
 def test_rows_are_counted_by_source_and_language(data):
@@ -91,7 +91,7 @@ def test_types_are_counted_where_classify_has_run_and_score_has_a_preview_too(da
     assert [(g["instruction_type"], g["rows"]) for g in previewed(data)["by_type"]] == [("knowledge_qa", 5), (None, 2)]
     told = compare(data, "score", *tasks.score.preview(data, ScoreParams(min_score=0.99)))
     score(data / "classify", data / "score", ScoreParams(min_score=0.99), in_process)
-    assert 0 < told["newly_dropped"] == 5 - len(read_examples(data / "score"))
+    assert 0 < told["newly_gone"] == 5 - len(read_examples(data / "score"))
 
 
 def test_what_was_measured_with_other_params_is_not_previewed(data):
@@ -116,9 +116,9 @@ def test_the_command_preview_prints_tables_or_json(data, capsys):
     result = CliRunner().invoke(app, command)
     assert (result.exit_code, result.exception) == (0, None)
     assert "rows by source" in result.output
-    assert "newly be dropped" in result.output
+    assert "would newly go" in result.output
     told = json.loads(CliRunner().invoke(app, [*command, "--set", "clean.repetition=off", "--json"]).output)
-    assert (told["newly_dropped"], told["by_reason"]) == (
+    assert (told["newly_gone"], told["by_reason"]) == (
         0,
         [{"action": "drop", "reason": "repetition", "now": 2, "then": 0}],
     )

@@ -14,7 +14,6 @@ from tasks.core.diff import changes
 from tasks.core.evidence import overlap_matrix, spread
 from tasks.core.files import file_hash, read_json, write_json, write_parquet
 from tasks.core.funnel import funnel, gone_and_made, is_balanced
-from tasks.core.ledger import event, ledger_frame
 from tasks.core.measures import Table, tables
 from tasks.core.page import cell
 from tasks.core.params import Params, ReportParams
@@ -209,20 +208,18 @@ def test_a_gate_that_is_not_there_is_told_in_the_verdict(data: Path) -> None:
     assert "clean tea_zh is missing" in page_of(data)
 
 
-def test_the_overlap_of_sources_counts_merges() -> None:
-    ids = {"a1": "zh", "a2": "zh", "b1": "en", "c1": "web"}
-    merges = ledger_frame(
-        [event("dedup", id, "merge", "exact", other_id=kept) for id, kept in (("a1", "b1"), ("a2", "b1"))]
-    )
-    of_rows = pl.DataFrame({"id": list(ids), "source": list(ids.values())})
-    matrix = overlap_matrix(merges, of_rows)
-    assert matrix["zh"] == {"en": 2, "web": 0, "zh": 0}
-    assert matrix["web"] == matrix["en"] == {"en": 0, "web": 0, "zh": 0}
+def test_the_overlap_of_sources_has_a_cell_for_every_two() -> None:
+    found = [{"source": "zh", "other": "en", "level": "near", "rows": 2}]
+    matrix = overlap_matrix(found, ["en", "zh"])
+    assert matrix == {"en": {"en": {}, "zh": {}}, "zh": {"en": {"near": 2}, "zh": {}}}
 
 
-def test_a_merge_of_one_source_into_another_is_on_the_page(built: Path) -> None:
+def test_rows_that_sources_share_are_on_the_page_by_level(built: Path, page: str) -> None:
     overlap = Report.read(built / "dedup").measures["overlap"]
-    assert sum(pair["rows"] for pair in overlap if pair["source"] != pair["kept_source"]) > 0
+    shared = [line for line in overlap if line["source"] != line["other"]]
+    assert shared
+    for line in shared:
+        assert f'<span class="small">{line["rows"]} {line["level"]}</span>' in page
 
 
 def test_a_sample_shows_what_was_before_and_after(page: str) -> None:

@@ -3,9 +3,12 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Protocol
 
 import duckdb
+
+from tasks.core.errors import ParamsError
 
 
 class DatabaseParams(Protocol):
@@ -19,15 +22,29 @@ class DatabaseParams(Protocol):
     def threads(self) -> int:
         """DuckDB's threads."""
 
+    @property
+    def temp_directory(self) -> str | None:
+        """Where to spill; null is the system's place."""
+
+
+@contextmanager
+def scratch_folder(params: DatabaseParams) -> Iterator[Path]:
+    """A folder that goes away when the block ends; raises ParamsError when there is no such temp_directory."""
+    if params.temp_directory is not None and not Path(params.temp_directory).is_dir():
+        raise ParamsError(f"temp_directory {params.temp_directory}: no such folder; expected one to spill to, or null")
+    with tempfile.TemporaryDirectory(dir=params.temp_directory) as folder:
+        yield Path(folder)
+
 
 @contextmanager
 def database(params: DatabaseParams) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection that is closed, with what it spilled, when the block ends."""
-    with tempfile.TemporaryDirectory() as scratch, duckdb.connect() as db:
+    """A connection that is closed, with what it spilled, when the block ends. Rows have no order but by `order by`."""
+    with scratch_folder(params) as scratch, duckdb.connect() as db:
         db.execute("set enable_progress_bar = false")
+        db.execute("set preserve_insertion_order = false")
         db.execute(f"set memory_limit = '{params.memory_limit_mb}MB'")
         db.execute(f"set threads = {params.threads}")
-        db.execute("set temp_directory = $scratch", {"scratch": scratch})
+        db.execute("set temp_directory = $scratch", {"scratch": str(scratch)})
         yield db
 
 

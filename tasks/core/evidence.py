@@ -82,17 +82,11 @@ def sources_of_rows(data: Path) -> pl.DataFrame:
     return scan_examples(data / "ingest").select("id", "source").collect()
 
 
-def overlap_matrix(ledger: pl.DataFrame, sources: pl.DataFrame) -> dict[str, dict[str, int]]:
-    """Rows of one source (outer) that dedup merged into rows of another or the same (inner); every source has a row."""
-    names = sources["source"].unique().sort().to_list()
-    matrix = {name: dict.fromkeys(names, 0) for name in names}
-    merged = (
-        ledger.filter(action="merge")
-        .join(sources, on="id")
-        .join(sources.rename({"id": "other_id", "source": "kept"}), on="other_id")
-    )
-    for source, kept, n in merged.group_by("source", "kept").len().iter_rows():
-        matrix[source][kept] = n
+def overlap_matrix(overlap: list[dict[str, Any]], names: list[str]) -> dict[str, dict[str, dict[str, int]]]:
+    """Rows of one source (outer) that dedup found in another or again in the same (inner), by level."""
+    matrix: dict[str, dict[str, dict[str, int]]] = {name: {other: {} for other in names} for name in names}
+    for line in overlap:
+        matrix[line["source"]][line["other"]][line["level"]] = line["rows"]
     return matrix
 
 
@@ -116,7 +110,9 @@ def source_table(data: Path, lineage: pl.DataFrame, sources: pl.DataFrame) -> pl
 
 def cluster_samples(data: Path, released: pl.DataFrame, n: int) -> list[dict[str, Any]]:
     """`n` clusters whose survivor is released, spread over levels, near ones first; how near members differ from it."""
-    rank = pl.col("level").replace_strict({"near": 0, "normalised": 1, "exact": 2}, return_dtype=pl.Int8)
+    rank = pl.col("level").replace_strict(
+        {"near": 0, "semantic": 1, "prefix": 2, "normalised": 3, "exact": 4}, return_dtype=pl.Int8
+    )
     merged = read_table(data / "dedup" / "clusters.parquet").filter(
         pl.col("level") != "kept", pl.col("kept").is_in(released["id"].implode())
     )

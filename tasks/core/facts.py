@@ -7,7 +7,7 @@ computed here in polars first: one row an example, named by `id`, so that a brok
 import polars as pl
 
 from tasks.core.schema import ROLES, answer_text, conversation_text, prompt_text
-from tasks.core.text import CONTROL, TURN, normalised, units_of
+from tasks.core.text import CONTROL, TURN, normalised, normalised_turns, units_of
 
 
 def example_facts(examples: pl.DataFrame) -> pl.DataFrame:
@@ -16,7 +16,7 @@ def example_facts(examples: pl.DataFrame) -> pl.DataFrame:
     turns = pl.col("messages")
     roles = turns.list.eval(role)
     spoken = roles.list.eval(pl.element().filter(pl.element() != "system"))
-    conversation = normalised(turns.list.eval(content).list.join(TURN))  # as dedup reads it: 1 + 23 is not 12 + 3
+    conversation = normalised_turns().list.join(f" {TURN} ")  # as dedup reads it: 1 + 23 is not 12 + 3
     conversation = pl.concat_str(conversation, pl.col("tools"), separator=TURN, ignore_nulls=True)
     pair = pl.concat_str(normalised(prompt_text()), normalised(answer_text()), separator=TURN)
     return examples.select(

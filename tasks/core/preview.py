@@ -1,7 +1,7 @@
 """What another threshold would drop or flag, answered from the measures that a step left, without a rerun.
 
 A step that can be previewed has `PREVIEWED`, its params that change no measure, and `preview(data, params)`: all rows
-that came in, and the lines that its ledger would have for drops and flags.
+that came in, and the lines that its ledger would have for drops, merges and flags.
 """
 
 from collections.abc import Collection
@@ -17,6 +17,7 @@ from tasks.core.ledger import read_ledgers
 from tasks.core.params import Params
 from tasks.core.params_file import parse_params
 
+ACTIONS = ("drop", "merge", "flag")
 N_SHOWN = 5  # rows of each reason that would newly go, as a sample
 TEXT_CHARS = 160
 LINES = pl.Schema({"id": pl.String, "action": pl.String, "reason": pl.String, "measure": pl.Float64})
@@ -56,22 +57,24 @@ def with_changes(params: Params, step: str, changes: list[Change], previewed: Co
 
 
 def compare(data: Path, step: str, rows: pl.DataFrame, then: pl.DataFrame) -> dict[str, Any]:
-    """How many of `rows` (id, source, language) the step's ledger drops and flags now, and how many the lines `then`.
+    """How many of `rows` (id, source, language) the step's ledger takes and flags now, and how many the lines `then`.
 
     By source and language, by reason and, where classify has run, by type; with a few rows that would newly go.
     """
-    now = read_ledgers(data / step).filter(pl.col("action").is_in(["drop", "flag"]))
+    now = read_ledgers(data / step).filter(pl.col("action").is_in(ACTIONS))
     both = {"now": now, "then": then}
     lines = pl.concat(table.select(list(LINES)).with_columns(time=pl.lit(time)) for time, table in both.items())
     rows = rows.join(_types(data), on="id", how="left", maintain_order="left")
-    fresh = then.filter(action="drop").join(now.filter(action="drop"), on="id", how="anti", maintain_order="left")
+    goes = pl.col("action") != "flag"
+    fresh = then.filter(goes).join(now.filter(goes), on="id", how="anti", maintain_order="left")
     return {
         "step": step,
         "rows": len(rows),
         "by_source": _counts(rows, lines, ["source", "language"]),
         "by_reason": _by_reason(lines),
         "by_type": _counts(rows, lines, ["instruction_type"]) if rows["instruction_type"].is_not_null().any() else [],
-        "newly_dropped": len(fresh),
+        "newly_gone": len(fresh),
+        "newly_kept": len(now.filter(goes).join(then.filter(goes), on="id", how="anti")),
         "examples": _examples(data / step, fresh),
     }
 
@@ -83,12 +86,12 @@ def _types(data: Path) -> pl.DataFrame:
 
 
 def _counts(rows: pl.DataFrame, lines: pl.DataFrame, by: list[str]) -> list[dict[str, Any]]:
-    """One entry a group: its rows, and how many of them are dropped and flagged, now and then."""
+    """One entry a group: its rows, and how many of them are dropped, merged and flagged, now and then."""
     n_rows = rows.group_by(by).len("rows")
     of_rows = lines.unique(["id", "action", "time"]).join(rows.select("id", *by), on="id")
     counted = n_rows
     for time in ("now", "then"):
-        for action in ("drop", "flag"):
+        for action in ACTIONS:
             n = of_rows.filter(action=action, time=time).group_by(by).len(f"{action}_{time}")
             counted = counted.join(n, on=by, how="left", nulls_equal=True)
     return counted.fill_null(0).sort(by, nulls_last=True).to_dicts()
@@ -102,12 +105,23 @@ def _by_reason(lines: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def _examples(folder: Path, fresh: pl.DataFrame) -> list[dict[str, Any]]:
-    """A few rows of each reason with the last turn as the step left it, the nearest to the threshold first."""
+    """A few rows of each reason with the last turn as the step left it, the nearest to the threshold first.
+
+    A row that would be merged is shown with the last turn of the one that stays, `other_text`.
+    """
     distance = (pl.col("measure") - pl.col("threshold")).abs()
     shown = fresh.sort(distance, "id").group_by("reason", maintain_order=True).head(N_SHOWN)
-    wanted = pl.col("id").is_in(shown["id"].to_list())
+    if "other_id" not in shown.columns:
+        shown = shown.with_columns(other_id=pl.lit(None, dtype=pl.String))
+    wanted = pl.concat([shown["id"], shown["other_id"]])
     last = pl.col("messages").list.last().struct.field("content").str.slice(0, TEXT_CHARS)
-    texts = scan_examples(folder).filter(wanted).select("id", "source", text=last).collect()
-    return shown.join(texts, on="id", how="left", maintain_order="left").select(
-        "id", "source", "reason", "measure", "text"
-    ).to_dicts()  # fmt: skip
+    texts = (
+        scan_examples(folder).filter(pl.col("id").is_in(wanted.to_list())).select("id", "source", text=last).collect()
+    )
+    beside = texts.select(other_id="id", other_text="text")
+    return (
+        shown.join(texts, on="id", how="left", maintain_order="left")
+        .join(beside, on="other_id", how="left", maintain_order="left")
+        .select("id", "source", "reason", "measure", "text", "other_id", "other_text")
+        .to_dicts()
+    )

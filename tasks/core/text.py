@@ -30,11 +30,12 @@ def units_of(text: pl.Expr) -> pl.Expr:
 
 
 TURN = "\ue000"  # stands between the turns of a conversation: a token of its own, in no text
+NUMBER = r"[-−]?\p{N}+(?:[.,:/'-]\p{N}+)*"  # with its sign and separators: 1,2 is not 12
 _TOKEN = "|".join(
     (
         TURN,
         r"\p{Han}",
-        r"[-−]?\p{N}+(?:[.,:/'-]\p{N}+)*",  # a number with its sign and separators: 1,2 is not 12
+        NUMBER,
         r"[\p{L}\p{M}--\p{Han}]+",
         r"!=|[+*/%^=<>|&#@$~\\\-\[\](){}]|\p{Sm}|\p{Sc}|\p{So}",  # signs that carry meaning
     )
@@ -64,6 +65,11 @@ def ngrams(tokens: pl.Expr, n: int) -> pl.Expr:
 def normalised(text: pl.Expr) -> pl.Expr:
     """The tokens of a column joined by one space: equal for texts that differ in case, width, spacing, punctuation."""
     return tokens(text).list.join(" ")
+
+
+def normalised_turns() -> pl.Expr:
+    """The contents of `messages`, each normalised: what dedup compares. Of punctuation alone, a turn is that."""
+    return pl.col("messages").list.eval(normalised(pl.element().struct.field("content")))
 
 
 def normalise(text: str) -> str:
