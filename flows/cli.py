@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, cast, get_args
 
 import typer
 from rich.console import Console
@@ -18,7 +18,7 @@ from flows.server import DEFAULT_PORT, serve_ui, use_server
 from flows.show import show_funnel, show_preview
 from tasks.core.errors import GateError, ParamsError, SourceError
 from tasks.core.funnel import funnel
-from tasks.core.params import Source
+from tasks.core.params import Format, Source
 from tasks.core.params_file import load_params
 from tasks.core.project import find_project
 from tasks.dag import check_step
@@ -143,6 +143,23 @@ def check(files: list[Path], as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def fingerprint(
+    files: list[Path],
+    out: Annotated[Path, typer.Option(help="the file to write, as in exam.parquet")],
+    name: Annotated[str | None, typer.Option(help="the benchmark's name (default: the first file's)")] = None,
+    format: Annotated[str, typer.Option(help="the format of the files, where it cannot be told")] = "auto",
+    salt: Annotated[str, typer.Option(help="key of the hashes; it is written into the file")] = "instructflow",
+) -> None:
+    """Write a benchmark as hashed n-grams without its texts, a file for decontaminate (`format: fingerprint`)."""
+    from flows.fingerprint import fingerprint as write
+
+    if format not in get_args(Format):
+        raise ParamsError(f"--format {format}: no such format; expected one of {', '.join(get_args(Format))}")
+    written = write(files, out, name or files[0].name.split(".")[0], cast(Format, format), salt)
+    typer.echo(f"{out}: {written.n_items} items, {written.parts['ngrams'].list.len().sum()} n-grams")
+
+
+@app.command()
 def preview(
     step: str,
     changes: Annotated[list[str], typer.Option("--set", help="step.param=value, as often as needed")],
@@ -150,7 +167,7 @@ def preview(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what other thresholds would drop or flag, from stored measures, without a rerun."""
+    """Tell what other thresholds would drop, merge or flag, from stored measures, without a rerun."""
     from tasks.core.preview import change_of, compare, with_changes
 
     check_step(step)
@@ -158,7 +175,7 @@ def preview(
         raise ParamsError("--params and --data: a free build needs both; a build of the project needs neither")
     module = importlib.import_module(f"tasks.{step}")
     if not hasattr(module, "preview"):
-        raise ParamsError(f"preview {step}: this step keeps no measures to answer from; expected clean or score")
+        raise ParamsError(f"preview {step}: this step keeps no measures to answer from; expected clean, dedup or score")
     folder = data or find_project(Path.cwd()) / "data"
     base = load_params(params or find_project(Path.cwd()) / "params.yaml")
     chosen = with_changes(base, step, [change_of(text) for text in changes], module.PREVIEWED)

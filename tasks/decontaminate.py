@@ -1,182 +1,271 @@
 """Find rows that overlap with a benchmark: what a model is to be judged on must not be in its training data.
 
-A benchmark item's prompt and answer are looked for separately, as n-grams of tokens, anywhere in a row's turns. The
-score is the share of the item's n-grams that the row holds (containment; Broder 1997), as in Brown et al. 2020,
-"Language Models are Few-Shot Learners", appendix C, arXiv:2005.14165 (n from 8 to 13); Han items take more tokens, for
-a Han character says less than a word. N-grams that many rows have are boilerplate and do not count. A row whose whole
-prompt is normalised equal to an item's is a hit however many rows have it; for an item shorter than one n-gram it is
-the only way.
+An item's prompt and answer are looked for separately, as n-grams of words, anywhere in a row's turns. The score is the
+share of the item's n-grams that the row holds (containment; Broder 1997). n is half the item's words, from 8 to 13
+(Brown et al. 2020, "Language Models are Few-Shot Learners", appendix C, arXiv:2005.14165); Han items take more, for a
+character says less than a word. N-grams that many rows have are boilerplate and do not count. A row of which a whole
+turn, or all turns before the answer, are normalised equal to an item's prompt is a hit however many rows have it; for
+an item shorter than one n-gram it is the only way.
+
+Every row is read once, and all of it is looked up only for the first words of n-grams (heads, all of one length); where
+one is an item's, the n-grams of all lengths that begin there are. A benchmark may be a fingerprint: hashes, no text.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
+import duckdb
+import numpy as np
 import polars as pl
+import pyarrow as pa
 
-from tasks.core.database import database, ngram_hash
-from tasks.core.files import read_examples, whole_folder
-from tasks.core.ledger import LEDGER, Outcome
+from tasks.core.database import database
+from tasks.core.excerpts import SPAN_CHARS, excerpts
+from tasks.core.files import example_files, read_table, scan_examples, whole_folder
+from tasks.core.fingerprint import Benchmark, benchmark_of, read_fingerprint
+from tasks.core.hashes import U64, Runs, hashed, seal, whole_prompts
+from tasks.core.kept import write_kept
 from tasks.core.params import DecontaminateParams
-from tasks.core.report import Report, leave
-from tasks.core.schema import answer_text, prompt_text
-from tasks.core.text import HAN, TURN, normalised
+from tasks.core.report import Report, leave_beside
+from tasks.core.schema import EXAMPLE
+from tasks.core.text import TURN
 from tasks.formats.rows import benchmark_items
 
 REASONS = ("benchmark_overlap",)
 BOILERPLATE_ROWS = 20  # an n-gram in no more rows than this is never boilerplate
-SPAN_CHARS = 300  # of each text shown as evidence
-N_STRONGEST = 20  # hits shown in the report
+N_STRONGEST = 20  # hits of each benchmark shown in the report
+PIECE_ROWS = 5_000  # hashed at once
+UNKNOWN = "(a fingerprint: the item's text is not known)"
 
-# All texts are normalised: tokens joined by one space.
-ITEM_NGRAMS = """
-create or replace temp table item_ngrams as
-with hashed as (
-    select part, n, list_transform(string_split(text, ' '), lambda token: hash(token)) as h from items where n = $n
-)
-select distinct part, unnest(list_transform(range(1, len(h) - $n + 2), lambda i: {ngram})) as ngram from hashed
+# Benchmarks whose hashes are sealed alike are one group: a row is sealed once for it.
+TABLES = """
+create table parts (part uinteger, benchmark varchar, item varchar, kind varchar, whole ubigint, grp utinyint);
+create table ngrams (part uinteger, n utinyint, ngram ubigint, grp utinyint);
+create table heads (head ubigint, grp utinyint);
+create table found (id varchar, grp utinyint, n utinyint, ngram ubigint, place uinteger); -- an item's n-grams in rows
+create table whole_hits (id varchar, part uinteger, first uinteger, last uinteger); -- words of the row that are it
 """
 
-ROW_NGRAMS = """
-create or replace temp table found as
-with hashed as (
-    select key, list_transform(string_split(text, ' '), lambda token: hash(token)) as h from rows
+PARTS = "insert into parts select part, $benchmark, item, kind, whole, $grp from loaded"
+NGRAMS = "insert into ngrams select part, n, unnest(ngrams), $grp from loaded"
+HEADS = "insert into heads select distinct unnest(heads), $grp from loaded"
+
+WHOLE_HITS = """
+insert into whole_hits
+select rows.id, part, first, last
+from turns join rows using (row) join parts using (whole)
+where grp = $grp
+"""
+
+ROW_HEADS = """
+select position
+from row_heads semi join (select head from heads where grp = $grp) as wanted using (head)
+order by position
+"""
+
+FOUND = """
+insert into found
+select rows.id, $grp, n, ngram, place
+from row_ngrams join rows using (row)
+    semi join (select n, ngram from ngrams where grp = $grp) as wanted using (n, ngram)
+"""
+
+# Every hit: the share of a part's n-grams, boilerplate aside, that a row has; 1 where it has the whole.
+HITS = """
+create table hits as
+with boilerplate as (
+    select grp, n, ngram from found group by all having count(distinct id) > $max_rows
 ),
-exploded as (
-    select key, unnest(list_transform(range(1, len(h) - $n + 2), lambda i: {ngram})) as ngram
-    from hashed where len(h) >= $n
+telling as (
+    select * from ngrams anti join boilerplate using (grp, n, ngram)
+),
+sizes as (
+    select part, count(*) as size from telling group by part
+),
+shared as (
+    select id, part, count(distinct ngram) as n_shared from found join telling using (grp, n, ngram) group by id, part
+),
+contained as (
+    select id, part, n_shared / size as share from shared join sizes using (part) where n_shared >= $threshold * size
+),
+every as (
+    from contained union all select id, part, 1.0 from whole_hits
 )
-select distinct key, ngram from exploded semi join item_ngrams using (ngram)
+select id, part, benchmark, item, kind, max(share) as share from every join parts using (part) group by all
 """
 
-CONTAINMENT = """
-with boilerplate as (select ngram from found group by ngram having count(*) > $max_rows),
-telling as (select part, ngram from item_ngrams anti join boilerplate using (ngram)),
-sizes as (select part, count(*) as size from telling group by part),
-shared as (select key, part, count(*) as n_shared from found join telling using (ngram) group by key, part)
-select key, part, n_shared / size as share from shared join sizes using (part) where n_shared >= $threshold * size
+# The longest run of words of a row that is in its hit, boilerplate too: first word, and behind the last.
+SPANS = """
+with places as (
+    select distinct id, part, n, place from shown join ngrams using (part) join found using (id, grp, n, ngram)
+),
+runs as (
+    select *, place - row_number() over (partition by id, part order by place) as run from places
+),
+lengths as (
+    select id, part, min(place) as first, max(place) + any_value(n) as last from runs group by id, part, run
+    union all
+    select id, part, first, last from whole_hits
+)
+select id, part, first, last from lengths
+qualify row_number() over (partition by id, part order by last - first desc, first) = 1
+order by id, part
 """
 
 
-def item_parts(items: pl.DataFrame, params: DecontaminateParams) -> pl.DataFrame:
-    """The texts to look for: part, name (benchmark/item), kind (prompt or answer), text (normalised), n.
+def read_benchmarks(params: DecontaminateParams, paths: dict[str, Path]) -> list[Benchmark]:
+    """The benchmarks that params name, from their texts or their fingerprints."""
+    return [
+        read_fingerprint(paths[name], name)
+        if source.format == "fingerprint"
+        else benchmark_of(name, benchmark_items(paths[name], source, name, between=TURN), params)
+        for name, source in params.benchmarks.items()
+    ]
 
-    `items` has benchmark, item, prompt, answer. n is 0 for a part that is too short for n-grams.
-    """
-    long = items.unpivot(on=["prompt", "answer"], index=["benchmark", "item"], variable_name="kind", value_name="raw")
-    text = long.select(
-        name=pl.concat_str("benchmark", "item", separator="/"), kind="kind", raw="raw", text=normalised(pl.col("raw"))
-    ).filter(pl.col("text") != "")
-    n_tokens = pl.col("text").str.count_matches(" ").cast(pl.Int64) + 1
-    n = (
-        pl.when(pl.col("text").str.count_matches(f"[{HAN}]") * 2 > n_tokens)
-        .then(params.ngram_han)
-        .otherwise(params.ngram)
+
+class Group(NamedTuple):
+    """Benchmarks that are looked for alike: hashes sealed with `salt` (or not), heads of so many words, these n."""
+
+    number: int
+    salt: str | None
+    head_words: int
+    sizes: set[int]
+
+
+def load(db: duckdb.DuckDBPyConnection, benchmarks: list[Benchmark], params: DecontaminateParams) -> list[Group]:
+    """Put the benchmarks into the tables, without answers that are too short to be looked for; gives their groups."""
+    db.execute(TABLES)
+    groups: dict[tuple[str | None, int], Group] = {}
+    n_parts = 0
+    for benchmark in benchmarks:
+        key = (benchmark.salt, benchmark.head_words)
+        group = groups.setdefault(key, Group(len(groups), *key, set()))
+        is_long = pl.col("ngrams").list.len() >= params.min_answer_ngrams
+        parts = benchmark.parts.with_row_index("part", n_parts).filter((pl.col("kind") == "prompt") | is_long)
+        db.register("loaded", parts.to_arrow())
+        db.execute(PARTS, {"benchmark": benchmark.name, "grp": group.number})
+        db.execute(NGRAMS, {"grp": group.number})
+        db.execute(HEADS, {"grp": group.number})
+        group.sizes.update(set(parts["n"]) - {0})
+        n_parts += len(benchmark.parts)
+    return list(groups.values())
+
+
+def search(db: duckdb.DuckDBPyConnection, rows: pl.DataFrame, groups: list[Group]) -> None:
+    """Put what `rows` (id, text: turns joined by `TURN`) have of the benchmarks into `found` and `whole_hits`."""
+    texts = hashed(rows["text"])
+    words, begins, questions = Runs(texts.words), texts.word_starts[:-1], whole_prompts(texts)
+    row, first, behind = questions[:, :3].T
+    wholes = Runs(texts.tokens).hashes(first, behind - first)
+    first_word, last_word = questions[:, 3] - begins[row], questions[:, 4] - begins[row]
+    db.register("rows", rows.select("id").with_row_index("row").to_arrow())
+    for group in groups:
+
+        def sealed(values: U64, salt: str | None = group.salt) -> U64:
+            return values if salt is None else seal(values, salt)
+
+        turns = {"row": row, "whole": sealed(wholes), "first": first_word, "last": last_word}
+        db.register("turns", pa.table(turns))
+        db.execute(WHOLE_HITS, {"grp": group.number})
+        heads = sealed(words.every(group.head_words))
+        db.register("row_heads", pa.table({"position": np.arange(len(heads)), "head": heads}))
+        at = db.sql(ROW_HEADS, params={"grp": group.number}).pl()["position"].to_numpy()
+        starts, n = (grid.ravel() for grid in np.meshgrid(at, np.array(sorted(group.sizes), dtype=np.int64)))
+        of = np.searchsorted(texts.word_starts, starts, side="right") - 1
+        fits = starts + n <= texts.word_starts[of + 1]  # not so where a head reaches into the next row
+        of, starts, n = of[fits], starts[fits], n[fits]
+        ngrams = {"row": of, "n": n, "ngram": sealed(words.hashes(starts, n)), "place": starts - begins[of]}
+        db.register("row_ngrams", pa.table(ngrams))
+        db.execute(FOUND, {"grp": group.number})
+
+
+def find_hits(
+    db: duckdb.DuckDBPyConnection, files: list[Path], benchmarks: list[Benchmark], params: DecontaminateParams
+) -> pl.DataFrame:
+    """Every hit of every row of the shards: id, part, benchmark, item, kind, share; the strongest of a row first."""
+    groups = load(db, benchmarks, params)
+
+    def search_shard(file: Path) -> int:
+        rows = read_table(file, columns=["id", "messages"], schema=EXAMPLE)
+        with db.cursor() as cursor:
+            for piece in rows.iter_slices(PIECE_ROWS):
+                search(cursor, piece.select("id", text=turns_joined()), groups)
+        return len(rows)
+
+    with ThreadPoolExecutor(params.threads) as pool:
+        n_rows = sum(pool.map(search_shard, files))
+    max_rows = max(BOILERPLATE_ROWS, int(params.max_rows_ratio * n_rows))
+    db.execute(HITS, {"max_rows": max_rows, "threshold": params.threshold})
+    hits: pl.DataFrame = db.sql("from hits").pl()
+    return hits.sort("id", "share", "benchmark", "item", "part", descending=[False, True, False, False, False])
+
+
+def turns_joined() -> pl.Expr:
+    """All turns of a row, with `TURN` between them."""
+    return pl.col("messages").list.eval(pl.element().struct.field("content")).list.join(TURN)
+
+
+def with_evidence(
+    db: duckdb.DuckDBPyConnection, examples: Path, hits: pl.DataFrame, benchmarks: list[Benchmark]
+) -> pl.DataFrame:
+    """`hits` with what shows them: text (the item's; null if unknown) and, cut, span (of the row) and around (it)."""
+    db.register("shown", hits.to_arrow())
+    parts = pl.concat([pl.DataFrame(schema={"text": pl.String}), *(b.parts.select("text") for b in benchmarks)])
+    ids = hits["id"].unique().to_list()
+    rows = scan_examples(examples).filter(pl.col("id").is_in(ids)).select("id", row=turns_joined()).collect()
+    found = (
+        hits.join(rows, on="id", maintain_order="left")
+        .join(db.sql(SPANS).pl(), on=["id", "part"], maintain_order="left")
+        .join(parts.with_row_index("part"), on="part", maintain_order="left")
     )
-    least = pl.when(pl.col("kind") == "answer").then(params.min_answer_ngrams).otherwise(1)
-    return (
-        text.with_columns(n=pl.when(n_tokens - n + 1 >= least).then(n).otherwise(0))
-        .filter((pl.col("n") > 0) | (pl.col("kind") == "prompt"))
-        .unique(["kind", "text"], keep="first", maintain_order=True)
-        .with_row_index("part")
-    )
+    return found.select(*hits.columns, "text", *excerpts(found["row"], found["first"], found["last"]))
 
 
-def hits(examples: pl.DataFrame, parts: pl.DataFrame, params: DecontaminateParams) -> pl.DataFrame:
-    """The strongest hit of every row that has one: id, name, kind, share, raw (the item's text), text (the row's)."""
-    rows = (
-        examples.select(
-            "id",
-            text=normalised(pl.col("messages").list.eval(pl.element().struct.field("content")).list.join(TURN)),
-            prompt=normalised(prompt_text()),
-        )
-        .with_row_index("key")
-    )  # fmt: skip
-    prompts = parts.filter(kind="prompt").select("part", prompt="text")
-    found = [rows.join(prompts, on="prompt").select("key", "part", share=pl.lit(1.0))]
-    with database(params) as db:
-        db.register("rows", rows.select("key", "text").to_arrow())
-        db.register("items", parts.select("part", "n", "text").to_arrow())
-        max_rows = max(BOILERPLATE_ROWS, int(params.max_rows_ratio * len(rows)))
-        for n in sorted(set(parts["n"].to_list()) - {0}):
-            db.execute(ITEM_NGRAMS.format(ngram=ngram_hash(n)), {"n": n})
-            db.execute(ROW_NGRAMS.format(ngram=ngram_hash(n)), {"n": n})
-            found.append(db.sql(CONTAINMENT, params={"max_rows": max_rows, "threshold": params.threshold}).pl())
-    return (
-        pl.concat([f.select(pl.col("key").cast(pl.UInt32), pl.col("part").cast(pl.UInt32), "share") for f in found])
-        .join(parts, on="part")
-        .sort("key", "share", "name", "kind", descending=[False, True, False, True])
-        .unique("key", keep="first", maintain_order=True)
-        .join(rows.select("key", "id", row_text="text"), on="key", maintain_order="left")
-    )
-
-
-def matched_span(row: str, item: str, n: int) -> str:
-    """The longest run of tokens that row and item (both normalised) share, cut to `SPAN_CHARS`; all of a short item."""
-    if n == 0:
-        return item[:SPAN_CHARS]
-    wanted, tokens = item.split(" "), row.split(" ")
-    ngrams = {tuple(wanted[i : i + n]) for i in range(len(wanted) - n + 1)}
-    best, start = (0, 0), None
-    for i in range(len(tokens) - n + 2):
-        if tuple(tokens[i : i + n]) in ngrams:
-            start = i if start is None else start
-        elif start is not None:
-            best, start = max(best, (i - 1 + n - start, -start)), None
-    length, begin = best[0], -best[1]
-    return " ".join(tokens[begin : begin + length])[:SPAN_CHARS]
-
-
-def drop_overlaps(
-    examples: pl.DataFrame, items: pl.DataFrame, params: DecontaminateParams
-) -> tuple[Outcome, dict[str, Any]]:
-    """Drop (or flag) the rows that overlap with `items` (benchmark, item, prompt, answer); also gives the measures."""
-    parts = item_parts(items, params)
-    found = hits(examples, parts, params)
-    spans = [matched_span(*row) for row in found.select("row_text", "text", "n").iter_rows()]
-    found = found.with_columns(span=pl.Series(spans, dtype=pl.String))
-    ledger = found.select(
-        step=pl.lit("decontaminate"), id="id", action=pl.lit(params.action), reason=pl.lit(REASONS[0]),
-        measure="share", threshold=pl.lit(params.threshold), other_id="name", after="span",
-    )  # fmt: skip
-    kept = examples.join(found, on="id", how="anti") if params.action == "drop" else examples
-    outcome = Outcome(kept, pl.concat([pl.DataFrame(schema=LEDGER), ledger], how="diagonal_relaxed"))
-    return outcome, {"benchmarks": by_benchmark(items, found), "strongest": strongest(examples, found)}
-
-
-def by_benchmark(items: pl.DataFrame, found: pl.DataFrame) -> dict[str, dict[str, int]]:
-    """Per benchmark: its items, and how many items and rows are in `found`, where a row has its strongest hit only."""
-    of = found.select("name", benchmark=pl.col("name").str.split("/").list.first())
+def by_benchmark(benchmarks: list[Benchmark], hits: pl.DataFrame, action: str) -> dict[str, dict[str, int]]:
+    """Per benchmark: its items, how many of them are in rows, and how many rows have one and are dropped for it."""
     counts = {}
-    for benchmark, n_items in items.group_by("benchmark").len().sort("benchmark").iter_rows():
-        mine = of.filter(benchmark=benchmark)["name"]
-        counts[benchmark] = {"items": n_items, "items_hit": mine.n_unique(), "rows_hit": len(mine)}
+    for benchmark in benchmarks:
+        mine = hits.filter(benchmark=benchmark.name)
+        n_rows = mine["id"].n_unique()
+        counts[benchmark.name] = {
+            "items": benchmark.n_items,
+            "items_hit": mine["item"].n_unique(),
+            "rows_hit": n_rows,
+            "rows_dropped": n_rows if action == "drop" else 0,
+        }
     return counts
-
-
-def strongest(examples: pl.DataFrame, found: pl.DataFrame) -> list[dict[str, Any]]:
-    """The hits with the largest share, both texts cut to `SPAN_CHARS`."""
-    part = pl.when(pl.col("kind") == "prompt").then(prompt_text()).otherwise(answer_text())
-    shown = {"item": pl.col("raw").str.slice(0, SPAN_CHARS), "row": part.str.slice(0, SPAN_CHARS)}
-    return (
-        found.sort("share", "id", descending=[True, False])
-        .head(N_STRONGEST)
-        .join(examples.select("id", "messages"), on="id", maintain_order="left")
-        .select("id", "name", "kind", "share", **shown)
-        .to_dicts()
-    )
 
 
 def decontaminate(examples: Path, target: Path, params: DecontaminateParams, *, paths: dict[str, Path]) -> Report:
     """Read `examples`, find what overlaps with the benchmarks in `params` (read from `paths`), write `target`."""
-    items = pl.DataFrame(
-        [
-            {"benchmark": name, **item}
-            for name, source in params.benchmarks.items()
-            for item in benchmark_items(paths[name], source, name)
-        ],
-        schema={"benchmark": pl.String, "item": pl.String, "prompt": pl.String, "answer": pl.String},
-    )
-    rows = read_examples(examples)
-    outcome, measures = drop_overlaps(rows, items, params)
+    benchmarks, files = read_benchmarks(params, paths), example_files(examples)
+    ids = pl.concat([read_table(file, columns=["id"], schema=EXAMPLE) for file in files])["id"].sort()
+    with database(params) as db:
+        hits = find_hits(db, files, benchmarks, params)
+        nearest = hits.sort("benchmark", "share", "id", "item", "part", descending=[False, True, False, False, False])
+        nearest = nearest.unique(["benchmark", "id"], keep="first", maintain_order=True)
+        nearest = nearest.group_by("benchmark", maintain_order=True).head(N_STRONGEST).select(hits.columns)
+        of_rows = hits.unique("id", keep="first", maintain_order=True)
+        shown = with_evidence(db, examples, pl.concat([of_rows, nearest]).unique(maintain_order=True), benchmarks)
+    ledger = of_rows.join(shown, on=["id", "part"], maintain_order="left").select(
+        step=pl.lit("decontaminate"), id="id", action=pl.lit(params.action), reason=pl.lit(REASONS[0]),
+        measure="share", threshold=pl.lit(params.threshold), other_id=name_of_item(), after="span",
+    )  # fmt: skip
+    item = pl.col("text").str.slice(0, SPAN_CHARS).fill_null(UNKNOWN)
+    measures = {
+        "benchmarks": by_benchmark(benchmarks, hits, params.action),
+        "rows_hit": len(of_rows),
+        "strongest": nearest.join(shown, on=["id", "part"], maintain_order="left")
+        .select("id", "kind", "share", name=name_of_item(), item=item, row="around")
+        .to_dicts(),
+    }
+    kept = ids.filter(~ids.is_in(of_rows["id"].to_list())) if params.action == "drop" else ids
     with whole_folder(target) as folder:
-        return leave(folder, "decontaminate", len(rows), outcome, params.rows_per_shard, measures)
+        rows_out = write_kept(files, kept.to_frame(), folder / "examples", params.rows_per_shard, params.threads)
+        return leave_beside(folder, "decontaminate", len(ids), rows_out, ledger, measures)
+
+
+def name_of_item() -> pl.Expr:
+    """How an item is named in ledger and report: benchmark/item."""
+    return pl.concat_str("benchmark", "item", separator="/")

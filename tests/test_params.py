@@ -50,7 +50,7 @@ def test_instruction_types_are_defined_in_both_languages() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("dedup: {treshold: 0.7}", "dedup.treshold: no such param; expected one of ['band_rows', 'bands', "),
+        ("dedup: {treshold: 0.7}", "dedup.treshold: no such param; expected one of ['conflicting_answers', "),
         ("dedupe: {}", "dedupe: no such param; expected one of ["),
         ("dedup: {threshold: 2}", "dedup.threshold: Input should be less than or equal to 1, got 2"),
         ("split: {val_ratio: 0.6, test_ratio: 0.5}", "split: val_ratio + test_ratio must be below 1"),

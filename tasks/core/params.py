@@ -4,7 +4,7 @@
 """
 
 import re
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
@@ -52,11 +52,19 @@ class Source(Section):
     path: str = Field("requirements.lock", min_length=1, description="a file or a folder; of a package the lock file")
     include: str = Field("*", description="which files, where path is a folder")
     package: str | None = Field(None, min_length=1, description="a package's data, as package:path/in/package")
-    format: Format = Field("auto", description="the format of the rows; auto looks at the content")
+    format: Literal[Format, "fingerprint"] = Field(
+        "auto", description="the format of the rows; auto looks at the content; fingerprint: a benchmark, in hashes"
+    )
     columns: dict[str, str | int] = Field(default_factory=dict, description="field: column name or 0-based position")
     header: Literal["auto", True, False] = Field("auto", description="whether a CSV or TSV begins with column names")
     template: str | None = Field(None, description="a prompt made from columns, as in 'Translate into Chinese: {en}'")
     family_key: str | None = Field(None, description="a column whose equal values make a family")
+    family_space: Name | None = Field(
+        None, description="sources with the same one share their family keys (parallel translations); null: the source"
+    )
+    score_field: str | None = Field(
+        None, min_length=1, description="a column in meta whose larger value is better, for dedup's keep order"
+    )
     language: str = Field(
         "auto", pattern=LANGUAGE, description="zh, en or another BCP 47 tag, where the source is in one language"
     )
@@ -70,6 +78,12 @@ class Source(Section):
     def _known_type(self) -> "Source":
         if self.instruction_type is not None and self.instruction_type not in INSTRUCTION_TYPES:
             raise ValueError(f"instruction_type {self.instruction_type!r} is none of {list(INSTRUCTION_TYPES)}")
+        return self
+
+    @model_validator(mode="after")
+    def _space_has_keys(self) -> "Source":
+        if self.family_space is not None and self.family_key is None:
+            raise ValueError(f"family_space {self.family_space!r} needs a family_key, a column, got null")
         return self
 
 
@@ -152,13 +166,39 @@ class DedupParams(ExampleStep):
 
     ngram: int = Field(3, ge=1, description="shingle size, in tokens (spaced words, single Han characters)")
     threshold: float = Field(0.8, gt=0, le=1, description="Jaccard similarity from which a pair is merged")
+    number_variants: Literal["keep", "merge"] = Field(
+        "keep",
+        description="near rows whose prompts and whose answers differ in numbers: two problems with two solutions",
+    )
+    floor: float = Field(0.7, gt=0, le=1, description="Jaccard similarity from which pairs are stored, for previews")
     prompt_threshold: float = Field(0.9, gt=0, le=1, description="Jaccard similarity of prompts that joins families")
-    bands: int = Field(16, ge=1, description="MinHash bands that find candidates")
-    band_rows: int = Field(3, ge=1, description="MinHashes in a band")
-    max_bucket: int = Field(50, ge=2, description="most rows of a bucket that are all compared with all")
+    max_rows_ratio: Ratio = Field(
+        0.002, description="times, per prompt, above which an n-gram joins no families (and over 20 times)"
+    )
+    semantic: bool = Field(False, description="also merge what means the same, by embeddings (extra `semantic`)")
+    semantic_threshold: float = Field(0.9, gt=0, le=1, description="cosine of embeddings from which a pair is merged")
+    semantic_across_languages: bool = Field(False, description="compare embeddings across languages too")
+    conflicting_answers: Literal["flag", "keep_best", "drop", "off"] = Field(
+        "flag", description="equal prompts with different answers; keep_best drops all but the best, drop all"
+    )
+    min_retention: Ratio = Field(0.0, description="share of a source's rows that must stay, else the build stops")
+    max_cluster: int | None = Field(None, ge=2, description="most rows merged into one, else the build stops")
+    sketch: int = Field(20, ge=4, description="smallest shingle hashes of a text that find candidates")
+    max_bucket: int = Field(200, ge=2, description="most texts of a bucket that are all compared with all")
     max_family: int = Field(200, ge=2, description="rows of a family before it is joined again by stricter rules")
     memory_limit_mb: int = Field(2048, ge=100, description="DuckDB's memory, in MB; beyond it spills to disk")
     threads: int = Field(2, ge=1, description="DuckDB's threads; changes no byte of the result")
+    temp_directory: str | None = Field(
+        None, min_length=1, description="where texts and what DuckDB spills lie meanwhile; null is the system's place"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _off_is_a_word(cls, values: Any) -> Any:
+        """YAML takes a bare off for false."""
+        if isinstance(values, dict) and values.get("conflicting_answers") is False:
+            return values | {"conflicting_answers": "off"}
+        return values
 
 
 class DecontaminateParams(ExampleStep):
@@ -166,8 +206,10 @@ class DecontaminateParams(ExampleStep):
 
     benchmarks: dict[Name, Source] = Field(default_factory=dict, description="what must not be trained on, as sources")
     action: Literal["drop", "flag"] = Field("drop", description="what happens to a row that overlaps")
-    ngram: int = Field(10, ge=2, description="n-gram size for spaced text, in tokens")
-    ngram_han: int = Field(15, ge=2, description="n-gram size for items that are mostly Han characters, in tokens")
+    ngram_min: int = Field(8, ge=2, le=32, description="n-gram size of short items of spaced text, in words")
+    ngram_max: int = Field(13, ge=2, le=32, description="n-gram size of long ones; between them half an item's words")
+    ngram_han_min: int = Field(12, ge=2, le=32, description="ngram_min of items that are mostly Han characters")
+    ngram_han_max: int = Field(20, ge=2, le=32, description="ngram_max of items that are mostly Han characters")
     threshold: float = Field(0.6, gt=0, le=1, description="share of an item's n-grams in a row that makes a hit")
     min_answer_ngrams: int = Field(
         20, ge=1, description="fewest n-grams with which an item's answer alone is looked for"
@@ -176,7 +218,21 @@ class DecontaminateParams(ExampleStep):
         0.002, description="share of rows above which an n-gram is boilerplate (and over 20 rows)"
     )
     memory_limit_mb: int = Field(2048, ge=100, description="DuckDB's memory, in MB; beyond it spills to disk")
-    threads: int = Field(2, ge=1, description="DuckDB's threads; changes no byte of the result")
+    threads: int = Field(
+        2, ge=1, description="shards searched at a time, and DuckDB's threads; changes no byte of the result"
+    )
+
+    temp_directory: str | None = Field(
+        None, min_length=1, description="where what DuckDB spills lies meanwhile; null is the system's place"
+    )
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> "DecontaminateParams":
+        for name in ("ngram", "ngram_han"):
+            low, high = getattr(self, f"{name}_min"), getattr(self, f"{name}_max")
+            if low > high:
+                raise ValueError(f"{name}_min {low} is above {name}_max {high}; expected at most that")
+        return self
 
 
 class TypeDefinition(Section):
