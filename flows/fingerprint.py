@@ -14,7 +14,7 @@ def fingerprint(files: list[Path], out: Path, name: str, format: Format, salt: s
 
     Raises ParamsError or SourceError when a file cannot be read as `format`.
     """
-    if out in files:
+    if out.resolve() in {file.resolve() for file in files}:
         raise ParamsError(f"--out {out}: is one of the files to read; expected another path")
     items = [
         item

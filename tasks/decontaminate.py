@@ -3,9 +3,9 @@
 An item's prompt and answer are looked for separately, as n-grams of words, anywhere in a row's turns. The score is the
 share of the item's n-grams that the row holds (containment; Broder 1997). n is half the item's words, from 8 to 13
 (Brown et al. 2020, "Language Models are Few-Shot Learners", appendix C, arXiv:2005.14165); Han items take more, for a
-character says less than a word. N-grams that many rows have are boilerplate and do not count. A row of which a whole
-turn, or all turns before the answer, are normalised equal to an item's prompt is a hit however many rows have it; for
-an item shorter than one n-gram it is the only way.
+character says less than a word. N-grams that many rows have, other than as copies of the item, are boilerplate and do
+not count. A row of which a whole turn, or all turns before the answer, are normalised equal to an item's prompt is a
+hit however many rows have it; for an item shorter than one n-gram it is the only way.
 
 Every row is read once, and all of it is looked up only for the first words of n-grams (heads, all of one length); where
 one is an item's, the n-grams of all lengths that begin there are. A benchmark may be a fingerprint: hashes, no text.
@@ -33,6 +33,7 @@ from tasks.core.text import TURN
 from tasks.formats.rows import benchmark_items
 
 REASONS = ("benchmark_overlap",)
+COPY_SHARE = 0.9  # of an item's n-grams, from which a row is a copy of it
 BOILERPLATE_ROWS = 20  # an n-gram in no more rows than this is never boilerplate
 N_STRONGEST = 20  # hits of each benchmark shown in the report
 PIECE_ROWS = 5_000  # hashed at once
@@ -71,26 +72,70 @@ from row_ngrams join rows using (row)
     semi join (select n, ngram from ngrams where grp = $grp) as wanted using (n, ngram)
 """
 
-# Every hit: the share of a part's n-grams, boilerplate aside, that a row has; 1 where it has the whole.
+# Every hit. What a row has of a part is counted twice: of all its n-grams, and of the telling ones, boilerplate aside.
+# Boilerplate is what many rows have that are no copy of the part ($copy of its n-grams or more): an item does not hide
+# behind its own copies. A row is a hit when it is a copy, has the whole as a turn, or has $threshold of the telling
+# n-grams; where these are fewer than half, of all n-grams too.
+HITS = """
+insert into whole_hits
+select rows.id, part, first, last
+from turns join rows using (row) join parts using (whole)
+where grp = $grp
+"""
+
+ROW_HEADS = """
+select position
+from row_heads semi join (select head from heads where grp = $grp) as wanted using (head)
+order by position
+"""
+
+FOUND = """
+insert into found
+select rows.id, $grp, n, ngram, place
+from row_ngrams join rows using (row)
+    semi join (select n, ngram from ngrams where grp = $grp) as wanted using (n, ngram)
+"""
+
+# Every hit. What a row has of a part is counted twice: of all its n-grams, and of the telling ones, boilerplate aside.
+# Boilerplate is what many rows have that are no copy of the part ($copy of its n-grams or more), so an item does not
+# hide behind its own copies. A row is a hit when it is a copy, has the whole as a turn, or has $threshold of the
+# telling n-grams; where these are fewer than half, of all n-grams too.
 HITS = """
 create table hits as
-with boilerplate as (
-    select grp, n, ngram from found group by all having count(distinct id) > $max_rows
+with sizes as (
+    select part, count(*) as size from ngrams group by part
+),
+raw as (
+    select id, part, count(distinct ngram) as n from found join ngrams using (grp, n, ngram) group by id, part
+),
+shares as (
+    select id, part, n / size as share from raw join sizes using (part)
+),
+copied as (
+    select distinct id, grp, n, ngram from shares join ngrams using (part) where share >= $copy
+),
+boilerplate as (
+    select grp, n, ngram from found anti join copied using (id, grp, n, ngram)
+    group by all having count(distinct id) > $max_rows
 ),
 telling as (
     select * from ngrams anti join boilerplate using (grp, n, ngram)
 ),
-sizes as (
-    select part, count(*) as size from telling group by part
+telling_sizes as (
+    select part, count(*) as telling_size from telling group by part
 ),
 shared as (
-    select id, part, count(distinct ngram) as n_shared from found join telling using (grp, n, ngram) group by id, part
+    select id, part, count(distinct ngram) as n_telling from found join telling using (grp, n, ngram) group by id, part
 ),
 contained as (
-    select id, part, n_shared / size as share from shared join sizes using (part) where n_shared >= $threshold * size
+    select id, part, n_telling / telling_size as share
+    from shared join telling_sizes using (part) join sizes using (part) join shares using (id, part)
+    where n_telling >= $threshold * telling_size and (2 * telling_size >= size or shares.share >= $threshold)
 ),
 every as (
-    from contained union all select id, part, 1.0 from whole_hits
+    from contained
+    union all select id, part, share from shares where share >= $copy
+    union all select id, part, 1.0 from whole_hits
 )
 select id, part, benchmark, item, kind, max(share) as share from every join parts using (part) group by all
 """
@@ -196,7 +241,8 @@ def find_hits(
     with ThreadPoolExecutor(params.threads) as pool:
         n_rows = sum(pool.map(search_shard, files))
     max_rows = max(BOILERPLATE_ROWS, int(params.max_rows_ratio * n_rows))
-    db.execute(HITS, {"max_rows": max_rows, "threshold": params.threshold})
+    copy = max(COPY_SHARE, params.threshold)
+    db.execute(HITS, {"max_rows": max_rows, "threshold": params.threshold, "copy": copy})
     hits: pl.DataFrame = db.sql("from hits").pl()
     return hits.sort("id", "share", "benchmark", "item", "part", descending=[False, True, False, False, False])
 

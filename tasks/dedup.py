@@ -30,7 +30,6 @@ from tasks.core.kept import write_kept
 from tasks.core.ledger import Outcome, read_ledgers
 from tasks.core.params import DedupParams, Source
 from tasks.core.report import Report, leave_beside
-from tasks.core.schema import stable_hash
 from tasks.duplicates.overlap import overlap
 from tasks.duplicates.repeats import Found, check_scores, find_repeats, read_compared
 from tasks.duplicates.rows import compared
@@ -38,29 +37,21 @@ from tasks.duplicates.survivors import LEVELS, decide, holding
 
 REASONS = (*LEVELS, "conflicting_answers")
 PREVIEWED = ("threshold", "semantic_threshold")  # answered from the pairs that are kept
-CHANGE_NOTHING = ("rows_per_shard", "memory_limit_mb", "threads", "temp_directory", "min_retention", "max_cluster")
+FOUND_BY = ("ngram", "number_variants", "floor", "semantic", "semantic_across_languages", "sketch", "max_bucket")
 
 
 def judge(found: Found, params: DedupParams) -> pl.DataFrame:
     """The ledger: one line for each row that goes, and one for each row that stays with a conflicting answer."""
-    policy, conflicting = params.conflicting_answers, pl.lit(REASONS[-1])
-    said = found.in_conflict.select("key", "similarity", "is_best", reason=conflicting, other="other")
-    said = said.filter((policy != "off") & (pl.lit(policy != "keep_best") | ~pl.col("is_best")))
-    said = said.with_columns(action=pl.lit("flag" if policy == "flag" else "drop"))
-    # what was merged into a row that is dropped now goes for the same reason
-    dropped = said.filter(action="drop").select(other="key", instead="other")
+    policy, ids = params.conflicting_answers, found.rows["id"]
     merged = found.fate.select("key", "similarity", reason="level", other="survivor", action=pl.lit("merge"))
-    merged = merged.join(dropped, on="other", how="left", maintain_order="left").with_columns(
-        pl.when(pl.col("instead").is_null()).then("reason").otherwise(conflicting).alias("reason"),
-        pl.when(pl.col("instead").is_null()).then("action").otherwise(pl.lit("drop")).alias("action"),
-        other=pl.coalesce("instead", "other"),
+    told = pl.lit(policy != "off") & (pl.lit(policy != "keep_best") | ~pl.col("is_best"))
+    said = found.in_conflict.filter(told).select(
+        "key", "similarity", "other", reason=pl.lit(REASONS[-1]), action=pl.lit("flag" if policy == "flag" else "drop")
     )
-    ids = found.rows["id"]
     lines = pl.concat([merged, said], how="diagonal_relaxed")
     return lines.select(
         step=pl.lit("dedup"), id=ids.gather(lines["key"]), action="action", reason="reason", measure="similarity",
-        threshold=threshold_of(params),
-        other_id=ids.gather(lines["other"]),
+        threshold=threshold_of(params), other_id=ids.gather(lines["other"]),
     )  # fmt: skip
 
 
@@ -88,25 +79,36 @@ def measures_of(found: Found, ledger: pl.DataFrame, clusters: pl.DataFrame, para
         "largest_family": sizes.max() or 0,
         "families_above_max": (sizes > params.max_family).sum(),
         "largest_cluster": clusters["kept"].value_counts()["count"].max() or 0,
-        "retention": {name: round(rows_out.get(name, 0) / n, 4) for name, n in rows_in.items()},
+        "retention": {name: rows_out.get(name, 0) / n for name, n in rows_in.items()},
         "overlap": overlap(clusters, sources).to_dicts(),
     }
 
 
-def check_budgets(measures: dict[str, Any], clusters: pl.DataFrame, params: DedupParams) -> None:
-    """Raise GateError when a source keeps less than `min_retention`, or a cluster is above `max_cluster`."""
-    wrong = [
-        f"source {name} keeps {kept:.2%} of its rows, min_retention is {params.min_retention:.2%}"
-        for name, kept in measures["retention"].items()
-        if kept < params.min_retention
-    ]
+def check_budgets(found: Found, measures: dict[str, Any], clusters: pl.DataFrame, params: DedupParams) -> None:
+    """Raise GateError when a source keeps less than `min_retention`, or a cluster is above `max_cluster`.
+
+    The error has the largest clusters of what is wrong.
+    """
+    of_source = clusters.join(found.rows.select("source", member="id"), on="member")
+    for name, share in measures["retention"].items():
+        if share < params.min_retention:
+            mine = of_source.filter((pl.col("source") == name).any().over("kept"))
+            raise GateError(
+                f"dedup: source {name} keeps {share:.4%} of its rows, min_retention is {params.min_retention:.4%}; "
+                f"its largest clusters: {_largest(mine)}"
+            )
     if params.max_cluster is not None and measures["largest_cluster"] > params.max_cluster:
-        wrong.append(f"the largest cluster has {measures['largest_cluster']} rows, max_cluster is {params.max_cluster}")
-    if wrong:
-        members = clusters.group_by("kept").agg(pl.len(), pl.col("member").head(4))
-        largest = members.sort("len", "kept", descending=[True, False]).head(3)
-        shown = "; ".join(f"{n} rows as {kept}: {', '.join(some)}" for kept, n, some in largest.iter_rows())
-        raise GateError(f"dedup: {'; '.join(wrong)}. The largest clusters: {shown}")
+        raise GateError(
+            f"dedup: the largest cluster has {measures['largest_cluster']} rows, max_cluster is {params.max_cluster}; "
+            f"the largest clusters: {_largest(of_source)}"
+        )
+
+
+def _largest(clusters: pl.DataFrame) -> str:
+    """The three largest of `clusters` (kept, member, source), with a few members each."""
+    some = pl.concat_str("member", "source", separator=" of ").head(3)
+    largest = clusters.group_by("kept").agg(pl.len(), some=some).sort("len", "kept", descending=[True, False]).head(3)
+    return "; ".join(f"{n} rows as {kept} ({', '.join(members)}, …)" for kept, n, members in largest.iter_rows())
 
 
 def merge_repeats(
@@ -142,7 +144,7 @@ def dedup(examples: Path, target: Path, params: DedupParams, *, sources: dict[st
     ledger = judge(found, params)
     clusters = clusters_of(found, ledger)
     measures = measures_of(found, ledger, clusters, params)
-    check_budgets(measures, clusters, params)
+    check_budgets(found, measures, clusters, params)
     kept = found.rows.join(ledger.filter(pl.col("action") != "flag"), on="id", how="anti").select("id", "family")
     with whole_folder(target) as folder:
         write_parquet(clusters, folder / "clusters.parquet")
@@ -165,26 +167,38 @@ def stored_from(params: DedupParams) -> dict[str, float]:
     return {"near": min(params.floor, params.threshold), "semantic": params.semantic_threshold}
 
 
-def found_with(params: DedupParams) -> str:
-    """What the stored pairs depend on, as a hash."""
-    return stable_hash(params.model_dump(exclude={*PREVIEWED, *CHANGE_NOTHING}))
+def found_with(params: DedupParams) -> dict[str, Any]:
+    """The params that the stored pairs depend on."""
+    return params.model_dump(include=set(FOUND_BY))
 
 
 def preview(data: Path, params: DedupParams) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Every row that came in (id, source, language), and the lines of the ledger under other thresholds.
 
-    Conflicting answers are not looked for again: a row that stays keeps the line that it has.
+    Which row stays is decided by the keep order of that build. Conflicting answers are not looked for again: a row that
+    stays keeps the line that it has.
     """
     file = data / "dedup" / "pairs.parquet"
     pairs, told = read_table(file), Report.read(data / "dedup").measures
-    if told.get("found_with") != found_with(params):
-        raise SourceError(f"{file}: found with other params of dedup; run `instructflow build` first")
-    for level, name in (("near", "threshold"), ("semantic", "semantic_threshold")):
-        wanted, least = getattr(params, name), told["stored_from"][level]
-        if wanted < least:
-            raise ParamsError(
-                f"dedup.{name}={wanted}: expected at least {least}, from where on pairs are stored (dedup.floor)"
-            )
+    built, wanted = told.get("found_with", {}), found_with(params)
+    if other := [name for name in FOUND_BY if built.get(name) != wanted[name]]:
+        raise SourceError(f"{file}: found with another dedup.{other[0]}; run `instructflow build` first")
+    if params.conflicting_answers in ("keep_best", "drop"):
+        raise ParamsError(
+            f"dedup.conflicting_answers: {params.conflicting_answers} drops rows by what stays; "
+            "a preview knows only flag and off"
+        )
+    least = told["stored_from"]
+    if params.threshold < least["near"]:
+        raise ParamsError(
+            f"dedup.threshold={params.threshold}: expected at least {least['near']}, from where on pairs are stored; "
+            "build with a lower dedup.floor to look further down"
+        )
+    if params.semantic and params.semantic_threshold < least["semantic"]:
+        raise ParamsError(
+            f"dedup.semantic_threshold={params.semantic_threshold}: expected at least {least['semantic']}, "
+            "from where on pairs are stored"
+        )
     ids = pl.concat([pairs.select(key="key_a", id="a"), pairs.select(key="key_b", id="b")]).unique()
     held = holding(pairs.drop("a", "b"), params.threshold, params.semantic_threshold)
     merges = (

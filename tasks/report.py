@@ -37,7 +37,15 @@ ABOUT = {
     "release": "Writes the dataset in every form that trainers read.",
 }  # in DAG order
 LEAST_MOVE = 0.01  # share of rows by which a step must move a distribution for it to be drawn again
-SHOWN_ELSEWHERE = ("overlap", "certificate", "strongest", "history", "samples")  # measures with a place of their own
+SHOWN_ELSEWHERE = (
+    "overlap",
+    "found_with",
+    "stored_from",
+    "certificate",
+    "strongest",
+    "history",
+    "samples",
+)  # measures with a place of their own
 
 
 def sections(data: Path, steps: list[Report], released: pl.DataFrame, n_samples: int) -> list[dict[str, Any]]:

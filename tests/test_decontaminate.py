@@ -9,6 +9,7 @@ import pytest
 
 from tasks.core.checks import check_benchmarks
 from tasks.core.errors import SourceError
+from tasks.core.excerpts import excerpts
 from tasks.core.files import read_examples, read_table, write_examples
 from tasks.core.params import DecontaminateParams, Source
 from tasks.core.schema import examples_frame
@@ -168,9 +169,30 @@ def test_a_multiple_choice_is_found_with_other_marks_at_its_choices_and_without_
 
 def test_a_phrase_that_many_rows_have_is_boilerplate(tmp_path):
     phrase = "Below is an instruction that describes a task, write a response that completes the request 请完成以下任务"
+    item = f"{phrase}: name three rivers 说出三条河"  # the phrase is 0.6 of it
     rows = [example(f"{i}", f"{phrase} {i} {'x' * i}", "y") for i in range(40)]
-    assert found(tmp_path / "many", rows, phrase) == []
-    assert len(found(tmp_path / "few", rows[:20], phrase)) == 20
+    assert found(tmp_path / "many", rows, item, threshold=0.5) == []
+    assert len(found(tmp_path / "few", rows[:20], item, threshold=0.5)) == 20
+
+
+def test_a_span_does_not_jump_to_a_later_word_that_is_equal():
+    text = "ΟΔΟΣ alpha beta 一二 delta οδος end"  # lower() of the first word ends as the last but one does
+    span, _ = excerpts(pl.Series([text]), pl.Series([1]), pl.Series([6]))
+    assert span.to_list() == ["alpha beta 一二 delta"]
+
+
+@BOTH
+def test_an_item_does_not_hide_behind_its_own_copies(tmp_path, item):
+    rows = [example(f"{i}", f"Solve number {i} 解第{i}题: {item}", f"{i}") for i in range(60)]
+    assert len(found(tmp_path, rows, item)) == 60
+
+
+def test_the_few_words_that_are_no_boilerplate_are_not_enough(tmp_path):
+    """Nine n-grams, eight of them boilerplate: the ninth alone is no share of the item."""
+    start = "Read the passage below with care and then answer"
+    item = f"{start} every question of it briefly now"
+    rows = [example(f"{i:02}", f"{start} every question of it {'x' * i}", "y") for i in range(40)]
+    assert found(tmp_path, [*rows, example("end", "please answer every question of it briefly now", "y")], item) == []
 
 
 @BOTH

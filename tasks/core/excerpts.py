@@ -31,10 +31,14 @@ def word_places(text: str, its_tokens: list[str]) -> list[tuple[int, int]]:
     A word whose lower case has another length or depends on its neighbours is an empty span where it would begin.
     """
     folded = "".join(c.lower() if len(c.lower()) == 1 else c for c in text.translate(HALF_WIDTH))
-    places, cursor = [], 0
+    places, cursor, n_missed = [], 0, 0  # letters of the words that were not found since the last that was
     for token in its_tokens:
         begin = folded.find(token, cursor)
-        begin, cursor = (cursor, cursor) if begin < 0 else (begin, begin + len(token))
+        if begin < 0 or sum(map(str.isalnum, folded[cursor:begin])) > n_missed:  # a later word that is equal
+            begin, end, n_missed = cursor, cursor, n_missed + len(token)
+        else:
+            end = cursor = begin + len(token)
+            n_missed = 0
         if token_hashes(token)[1]:
-            places.append((begin, cursor))
+            places.append((begin, end))
     return places

@@ -173,7 +173,7 @@ class DedupParams(ExampleStep):
     floor: float = Field(0.7, gt=0, le=1, description="Jaccard similarity from which pairs are stored, for previews")
     prompt_threshold: float = Field(0.9, gt=0, le=1, description="Jaccard similarity of prompts that joins families")
     max_rows_ratio: Ratio = Field(
-        0.002, description="times, per prompt, above which an n-gram joins no families (and over 20 times)"
+        0.002, description="share of prompts above which an n-gram joins no families (and over 20 prompts)"
     )
     semantic: bool = Field(False, description="also merge what means the same, by embeddings (extra `semantic`)")
     semantic_threshold: float = Field(0.9, gt=0, le=1, description="cosine of embeddings from which a pair is merged")
@@ -182,12 +182,14 @@ class DedupParams(ExampleStep):
         "flag", description="equal prompts with different answers; keep_best drops all but the best, drop all"
     )
     min_retention: Ratio = Field(0.0, description="share of a source's rows that must stay, else the build stops")
-    max_cluster: int | None = Field(None, ge=2, description="most rows merged into one, else the build stops")
+    max_cluster: int | None = Field(
+        None, ge=2, description="most rows in a cluster, with the one that stays, else the build stops"
+    )
     sketch: int = Field(20, ge=4, description="smallest shingle hashes of a text that find candidates")
     max_bucket: int = Field(200, ge=2, description="most texts of a bucket that are all compared with all")
     max_family: int = Field(200, ge=2, description="rows of a family before it is joined again by stricter rules")
     memory_limit_mb: int = Field(2048, ge=100, description="DuckDB's memory, in MB; beyond it spills to disk")
-    threads: int = Field(2, ge=1, description="DuckDB's threads; changes no byte of the result")
+    threads: int = Field(2, ge=1, le=256, description="DuckDB's threads; changes no byte of the result")
     temp_directory: str | None = Field(
         None, min_length=1, description="where texts and what DuckDB spills lie meanwhile; null is the system's place"
     )
@@ -219,7 +221,7 @@ class DecontaminateParams(ExampleStep):
     )
     memory_limit_mb: int = Field(2048, ge=100, description="DuckDB's memory, in MB; beyond it spills to disk")
     threads: int = Field(
-        2, ge=1, description="shards searched at a time, and DuckDB's threads; changes no byte of the result"
+        2, ge=1, le=256, description="shards searched at a time, and DuckDB's threads; changes no byte of the result"
     )
 
     temp_directory: str | None = Field(
@@ -333,7 +335,7 @@ class TrainParams(Section):
     eval_rows: int = Field(1000, ge=1, description="rows of val in one evaluation, the first by id")
     keep: Literal["best", "last"] = Field("best", description="which weights stay, the best on val or the last")
     seed: Seed = Field(0, description="seed of weights and batches")
-    threads: int = Field(2, ge=1, description="torch threads; float sums, so the checkpoint, depend on it")
+    threads: int = Field(2, ge=1, le=256, description="torch threads; float sums, so the checkpoint, depend on it")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to train; auto takes CUDA if there")
     tensorboard: bool = Field(True, description="write the curves to data/run/tensorboard")
 
@@ -343,7 +345,7 @@ class EvaluateParams(Section):
 
     n_samples: int = Field(8, ge=0, description="answers generated for the report, one a language and type")
     max_new_tokens: int = Field(64, ge=1, description="longest generated answer, in tokens")
-    threads: int = Field(2, ge=1, description="torch threads; float sums, so the last digits, depend on it")
+    threads: int = Field(2, ge=1, le=256, description="torch threads; float sums, so the last digits, depend on it")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to run; auto takes CUDA if there")
 
 

@@ -2,6 +2,27 @@
 
 import polars as pl
 
+from tasks.duplicates.survivors import decide
+
+
+def settle(rows: pl.DataFrame, pairs: pl.DataFrame, policy: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What goes: the fate of merged rows (see `decide`), and the rows in conflict (see `conflicts`) among the others.
+
+    `rows` has key, asked, answer, best first; `pairs` are those that hold. Where the policy is to drop (`keep_best`:
+    all but the best, `drop`: all), a row that is dropped stands for no other: who would have been merged into it is
+    looked at again, as is whether it is in conflict itself.
+    """
+    dropped = pl.Series("key", [], dtype=pl.UInt32)
+    while True:
+        left = pairs.filter(~pl.col("a").is_in(dropped.implode()), ~pl.col("b").is_in(dropped.implode()))
+        fate = decide(left)
+        found = conflicts(rows.join(fate, on="key", how="anti", maintain_order="left"))
+        goes = {"keep_best": ~pl.col("is_best"), "drop": pl.lit(True)}.get(policy, pl.lit(False))
+        fresh = found.filter(goes, ~pl.col("key").is_in(dropped.implode()))["key"]
+        if fresh.is_empty():
+            return fate, found
+        dropped = pl.concat([dropped, fresh])
+
 
 def conflicts(rows: pl.DataFrame) -> pl.DataFrame:
     """The rows of which another has the same prompt and tools and a different answer: key, other, is_best; by key.

@@ -6,9 +6,15 @@ Yes, No) are never alike by accident.
 
 Candidates come from bottom-k sketches: the k smallest hashes of a text's shingles, in order. Two texts are compared
 when two neighbours in one sketch are neighbours in the other. Among the k smallest hashes of both texts together each
-is shared with probability J, so a pair is missed where no two neighbours are shared: (1 - J) f(k-1) + J (1 - J) f(k-2)
-with f(0) = f(1) = 1; for k = 20 that is 0.00014 at J = 0.7 and 0.0000025 at J = 0.8. One sort a text does the work of
-the 40 to 60 minima of MinHash bands, and sets of fewer than k shingles are never missed from J = 0.7 on.
+is shared with probability about J, so a pair is missed where no two neighbours are shared, with probability f(k) =
+(1 - J) f(k - 1) + J (1 - J) f(k - 2), f(0) = f(1) = 1: for k = 20 0.00014 at J = 0.7 and 0.0000025 at J = 0.8. (They
+are drawn without replacement, which only helps: of few shingles, more than two thirds shared, two are always
+neighbours.) One sort a text does the work of the 40 to 60 minima of MinHash bands.
+
+Two shortcuts miss pairs too. Where two full sketches share too few hashes the pair is left out before it is verified
+(`MAX_MISSED`). And in a bucket of more than `max_bucket` texts, a template's, not all are compared: with the first text
+of the bucket, with the next few, and with those that are alike without the template's own words. Measured recall is in
+docs/deduplication.md.
 
 Texts are normalised, tokens joined by one space (tasks/core/text.py). DuckDB's hash() is not stable over versions: none
 of its values is stored.
@@ -71,6 +77,22 @@ select bucket, size, first, key from places join shared using (bucket)
 """
 BUCKETS = "list_transform(range(1, greatest(len(sketch), 2)), lambda i: hash(sketch[i], sketch[i + 1]))"
 
+# The texts of large buckets get a second sketch, of the hashes that no more than $max_bucket of them have: a template's
+# own words stand between any two neighbours, and without them its rows are told apart by what they say.
+CROWDED = "insert into crowded select distinct key from members where size > $max_bucket"
+SECOND_SKETCHES = """
+create or replace temp table sketches as
+with texts_wanted as (select key, text from texts semi join crowded using (key)),
+{shingled}
+select key, list_distinct(shingles) as sketch from shingled
+"""
+RARE_ONLY = """
+create or replace temp table sketches as
+with each as (select key, unnest(sketch) as s from sketches),
+rare as (select s from each group by s having count(*) between 2 and $max_bucket)
+select key, min(s, $k) as sketch from each join rare using (s) group by key
+"""
+
 # A small bucket is compared all with all. In a large one, a template's thousand rows, each text is compared with the
 # first and, in the order of what follows the two neighbours in the sketches, with the next few: linear.
 CANDIDATES = """
@@ -94,9 +116,9 @@ pairs as (
 select distinct a, b from pairs
 """
 
-# Of the k smallest hashes of two sets that reach the threshold, at least $least_shared are shared (see `least_shared`),
-# or the threshold's share of the larger set where that is less. Sketches are compared as bitmaps, so hashes that fall
-# on one bit count once. Most candidates go here, before their sets are made.
+# Two full sketches of sets that reach the threshold share at least $least_shared hashes (see `least_shared`). They are
+# compared as bitmaps, where hashes may fall on one bit. Most candidates go here, before their sets are made. A sketch
+# that is not full is the whole set, a small one: its pairs go on.
 BITS_OF_SKETCHES = """
 create or replace temp table sketch_bits as
 with wanted as (select a as key from proposed union select b from proposed)
@@ -109,7 +131,7 @@ select a, b
 from pairs
 join sketch_bits x on x.key = a
 join sketch_bits y on y.key = b
-where {shared_bits} >= least($least_shared, $threshold * greatest(x.n, y.n))
+where least(x.n, y.n) < $k or {shared_bits} >= $least_shared
 """
 
 # A bitmap of each text that stands in a pair. Where the bitmaps of two sets differ in d bits, the sets differ in at
@@ -158,13 +180,19 @@ keys as (select a as key from {pairs} union select b from {pairs}),
 texts_wanted as (select key, text from texts semi join keys using (key))
 """
 
-# N-grams that come again and again: boilerplate, a template's words.
-COMMON = """
-create or replace temp table common as
+# N-grams that many texts have: boilerplate, a template's words. Those that come as often in one text are left in.
+OFTEN = """
+create or replace temp table often as
 with {shingled},
 asked as (select distinct unnest(shingles) as s from sets),
 exploded as (select unnest(shingles) as s from shingled)
-select s from exploded semi join asked using (s) group by s having count(*) > $most
+select s from exploded semi join asked using (s) group by s having count(*) > $max_texts
+"""
+COMMON = """
+create or replace temp table common as
+with {shingled},
+once as (select unnest(list_distinct(shingles)) as s from shingled)
+select s from once semi join often using (s) group by s having count(*) > $max_texts
 """
 TELLING = """
 create or replace temp table sets as
@@ -181,12 +209,14 @@ def near_pairs(db: duckdb.DuckDBPyConnection, threshold: float, params: DedupPar
     sizes = {"n": params.ngram, "k": params.sketch, "spare": N_SPARE}
     db.execute(SKETCHES.format(shingled=_shingled("texts", params)), sizes)
     db.execute("create or replace temp table proposed (a uinteger, b uinteger)")
-    n_parts = 1 + _count(db, "sketches") // TEXTS_IN_PART
-    following = ", ".join(f"lead(key, {k}) over along" for k in range(1, N_FOLLOWING + 1))
-    for part in range(n_parts):
-        db.execute(PLACES.format(buckets=BUCKETS), {"parts": n_parts, "part": part})
-        db.execute(MEMBERS)
-        db.execute(CANDIDATES.format(buckets=BUCKETS, following=following), {"max_bucket": params.max_bucket})
+    db.execute("create or replace temp table crowded (key uinteger)")
+    _propose(db, params)
+    db.execute("alter table sketches rename to first_sketches")
+    db.execute(SECOND_SKETCHES.format(shingled=_shingled("texts_wanted", params)), {"n": params.ngram})
+    db.execute(RARE_ONLY, {"k": params.sketch, "max_bucket": params.max_bucket})
+    _propose(db, params)
+    db.execute("drop table sketches")
+    db.execute("alter table first_sketches rename to sketches")
     of_list = [
         f"list_aggregate(list_transform(sketch, lambda s: {bit}), 'bit_or') as w{w}" for w, bit in enumerate(BITS)
     ]
@@ -194,9 +224,9 @@ def near_pairs(db: duckdb.DuckDBPyConnection, threshold: float, params: DedupPar
     shared_bits = " + ".join(f"bit_count(x.w{w} & y.w{w})::int" for w in range(len(BITS)))
     db.execute(
         PROMISING.format(shared_bits=shared_bits),
-        {"threshold": threshold, "least_shared": least_shared(params.sketch, threshold)},
+        {"k": params.sketch, "least_shared": least_shared(params.sketch, threshold)},
     )
-    for table in ("sketches", "places", "members", "proposed", "sketch_bits"):
+    for table in ("sketches", "places", "members", "proposed", "crowded", "sketch_bits"):
         db.execute(f"drop table {table}")
     of_group = ", ".join(f"bit_or({bit}) as w{w}" for w, bit in enumerate(BITS))
     wanted, shingled = WANTED.format(pairs="candidates"), _shingled("texts_wanted", params)
@@ -205,6 +235,17 @@ def near_pairs(db: duckdb.DuckDBPyConnection, threshold: float, params: DedupPar
     db.execute(ABLE.format(differing_bits=differing_bits), {"threshold": threshold})
     _make_sets(db, params)
     return _edges(db, threshold), _count(db, "able")
+
+
+def _propose(db: duckdb.DuckDBPyConnection, params: DedupParams) -> None:
+    """Add to `proposed` the pairs that `sketches` put into one bucket, and to `crowded` the texts of large buckets."""
+    n_parts = 1 + _count(db, "sketches") // TEXTS_IN_PART
+    following = ", ".join(f"lead(key, {k}) over along" for k in range(1, N_FOLLOWING + 1))
+    for part in range(n_parts):
+        db.execute(PLACES.format(buckets=BUCKETS), {"parts": n_parts, "part": part})
+        db.execute(MEMBERS)
+        db.execute(CROWDED, {"max_bucket": params.max_bucket})
+        db.execute(CANDIDATES.format(buckets=BUCKETS, following=following), {"max_bucket": params.max_bucket})
 
 
 def similarities(
@@ -217,9 +258,9 @@ def similarities(
 
 
 def without_common(
-    db: duckdb.DuckDBPyConnection, pairs: pl.DataFrame, most: int, threshold: float, params: DedupParams
+    db: duckdb.DuckDBPyConnection, pairs: pl.DataFrame, max_texts: int, threshold: float, params: DedupParams
 ) -> pl.DataFrame:
-    """Like `similarities`, but n-grams that stand more than `most` times in all texts do not count.
+    """Like `similarities`, but n-grams that more than `max_texts` of all texts have do not count.
 
     A text that has no other n-gram is like none.
     """
@@ -227,22 +268,26 @@ def without_common(
         return pairs
     _take(db, pairs)
     _make_sets(db, params)
-    db.execute(COMMON.format(shingled=_shingled("texts", params)), {"n": params.ngram, "most": most})
-    db.execute(TELLING)
+    asked = {"n": params.ngram, "max_texts": max_texts}
+    db.execute(OFTEN.format(shingled=_shingled("texts", params)), asked)
+    if _count(db, "often"):
+        db.execute(COMMON.format(shingled=_shingled("texts", params)), asked)
+        db.execute(TELLING)
     return _edges(db, threshold)
 
 
 def least_shared(k: int, threshold: float) -> int:
-    """How many of the k smallest hashes two texts share at least, but for `MAX_MISSED` of the pairs at the threshold.
+    """How many bits two full sketches share at least, but for about `MAX_MISSED` of the pairs at the threshold.
 
-    Of the k smallest hashes of both sets together, each is shared with probability J: the number is binomial.
+    Of the k smallest hashes of both sets together each is shared with probability J: the number is about binomial. One
+    less is asked for, for of so few hashes on 256 bits seldom more than two fall together.
     """
     missed = 0.0
     for shared in range(k + 1):
         missed += comb(k, shared) * threshold**shared * (1 - threshold) ** (k - shared)
         if missed > MAX_MISSED:
-            return shared
-    return k
+            return max(1, shared - 1)
+    return max(1, k - 2)
 
 
 def _shingled(texts: str, params: DedupParams) -> str:

@@ -13,15 +13,16 @@ from tasks.core.database import database
 from tasks.core.errors import ParamsError
 from tasks.core.files import ROW_GROUP_ROWS, read_table
 from tasks.core.params import DedupParams, Source
+from tasks.core.schema import EXAMPLE
 from tasks.core.text import NUMBER, TURN
-from tasks.duplicates.conflicts import conflicts
+from tasks.duplicates.conflicts import settle
 from tasks.duplicates.families import families
 from tasks.duplicates.near import near_pairs, similarities, without_common
 from tasks.duplicates.prefixes import prefix_pairs
 from tasks.duplicates.rows import KEEP_ORDER, NEEDED, Compared, compared
-from tasks.duplicates.survivors import PAIRS, decide, holding
+from tasks.duplicates.survivors import PAIRS, holding
 
-BOILERPLATE = 20  # an n-gram that stands no more often than this in all prompts is never boilerplate
+BOILERPLATE_PROMPTS = 20  # an n-gram in no more prompts than this is never boilerplate
 
 # `told` has the normalised texts of all rows (row, prompt, answer, tools), `numbered` their keys. Each view is what one
 # question compares: the whole conversations, the answers, the prompts.
@@ -42,6 +43,7 @@ VIEWS = {
         from told join numbered using (row) where is_first_prompt
     """,
 }
+CALCULATION = rf"{NUMBER}|[+*/×÷=<>^%]"
 NUMBERED_TEXTS = "select key, prompt, answer from told join numbered using (row) semi join wanted using (key)"
 
 
@@ -57,11 +59,11 @@ class Found(NamedTuple):
 
 def read_compared(files: list[Path], scratch: Path, sources: dict[str, Source], threads: int) -> Compared:
     """What is compared of all examples in `files`; the texts go to `scratch`, one Parquet file for each of `files`."""
-    n_rows = [pl.scan_parquet(file).select(pl.len()).collect().item() for file in files]
+    n_rows = [len(read_table(file, columns=["id"], schema=EXAMPLE)) for file in files]
     starts = [sum(n_rows[:i]) for i in range(len(files))]
 
     def read(part: int) -> Compared:
-        examples = read_table(files[part], columns=list(NEEDED))
+        examples = read_table(files[part], columns=list(NEEDED), schema=EXAMPLE)
         table = compared(examples, sources, starts[part])
         table.texts.write_parquet(scratch / f"{part:05}.parquet", compression="lz4", row_group_size=ROW_GROUP_ROWS)
         return table._replace(texts=table.texts.clear())
@@ -101,22 +103,11 @@ def find_repeats(table: Compared, params: DedupParams, examples: pl.LazyFrame, t
             ],
             how="diagonal_relaxed",
         ).sort("a", "b", "level")
-        fate = decide(holding(pairs, params.threshold, params.semantic_threshold))
-        in_conflict = conflicts(rows.join(fate, on="key", how="anti", maintain_order="left"))
-        measured = in_conflict.select(a="key", b="other")
-        in_conflict = in_conflict.join(
-            similarities(db, measured, 0.0, params),
-            left_on=["key", "other"],
-            right_on=["a", "b"],
-            how="left",
-            maintain_order="left",
-        )
-        db.execute(VIEWS["prompts"])
-        prompts, n_verified_prompts = near_pairs(db, params.prompt_threshold, params)
-        n_prompts = rows["prompt"].n_unique()
-        most = max(BOILERPLATE, int(params.max_rows_ratio * n_prompts))
-        prompts = without_common(db, prompts, most, params.prompt_threshold, params)
-    joined = families(rows, fate, prompts, params.max_family)
+        held = holding(pairs, params.threshold, params.semantic_threshold)
+        fate, in_conflict = settle(rows, held, params.conflicting_answers)
+        in_conflict = with_similarity(db, in_conflict, params)
+        prompts, n_verified_prompts = near_prompts(db, rows["prompt"].n_unique(), params)
+    joined = families(rows, fate, prompts, params)
     counts = {
         "verified_pairs": n_verified,
         "verified_prompt_pairs": n_verified_prompts,
@@ -148,7 +139,8 @@ def comparing(
 def near_rows(db: duckdb.DuckDBPyConnection, params: DedupParams) -> tuple[pl.DataFrame, int]:
     """The near pairs of conversations and of their answers: a, b, similarity, answer_similarity; and how many verified.
 
-    Unless number variants are merged, those are left out whose prompts and whose answers differ in numbers.
+    Unless number variants are merged, those are left out whose prompts differ in numbers, their order or what is
+    done with them, and whose answers differ in numbers.
     """
     least = min(params.floor, params.threshold)
     db.execute(VIEWS["wholes"])
@@ -160,10 +152,29 @@ def near_rows(db: duckdb.DuckDBPyConnection, params: DedupParams) -> tuple[pl.Da
         return near, n_verified
     db.register("wanted", pl.concat([near["a"], near["b"]]).unique().rename("key").to_frame().to_arrow())
     texts = db.sql(NUMBERED_TEXTS).pl()
-    numbers = texts.select("key", *(pl.col(name).str.extract_all(NUMBER).list.sort() for name in ("prompt", "answer")))
+    numbers = texts.select(
+        "key", prompt=pl.col("prompt").str.extract_all(CALCULATION), answer=pl.col("answer").str.extract_all(NUMBER)
+    )
     both = near.join(numbers, left_on="a", right_on="key").join(numbers, left_on="b", right_on="key", suffix="_b")
     is_variant = pl.col("prompt").ne_missing(pl.col("prompt_b")) & (pl.col("answer") != pl.col("answer_b"))
     return near.join(both.filter(is_variant), on=["a", "b"], how="anti", maintain_order="left"), n_verified
+
+
+def with_similarity(db: duckdb.DuckDBPyConnection, in_conflict: pl.DataFrame, params: DedupParams) -> pl.DataFrame:
+    """`in_conflict` (key, other, is_best) with the similarity of the two answers."""
+    db.execute(VIEWS["answers"])
+    measured = similarities(db, in_conflict.select(a="key", b="other"), 0.0, params)
+    return in_conflict.join(
+        measured.rename({"a": "key", "b": "other"}), on=["key", "other"], how="left", maintain_order="left"
+    )
+
+
+def near_prompts(db: duckdb.DuckDBPyConnection, n_prompts: int, params: DedupParams) -> tuple[pl.DataFrame, int]:
+    """The near pairs of different prompts (a, b, similarity), boilerplate aside; how many were verified."""
+    db.execute(VIEWS["prompts"])
+    prompts, n_verified = near_pairs(db, params.prompt_threshold, params)
+    max_prompts = max(BOILERPLATE_PROMPTS, int(params.max_rows_ratio * n_prompts))
+    return without_common(db, prompts, max_prompts, params.prompt_threshold, params), n_verified
 
 
 def same_pairs(rows: pl.DataFrame) -> pl.DataFrame:

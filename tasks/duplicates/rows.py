@@ -3,6 +3,7 @@
 A key is 126 bits of polars' hash(). It is not stable over versions, so a key lives within one run and is never stored.
 """
 
+import json
 from typing import NamedTuple
 
 import polars as pl
@@ -21,7 +22,7 @@ class Compared(NamedTuple):
 
     rows: one line an example: row, id, source, family, the columns of KEEP_ORDER, and keys: `exact` (roles, contents
         and tools, byte for byte), `text` (normalised turns and tools), `prompt` (normalised turns before the last,
-        wherever they end), `asked` (prompt and tools), `answer` (the last turn, normalised).
+        wherever they end; null without any), `asked` (prompt and tools), `answer` (the last turn, normalised).
     texts: one line an example: row, prompt, answer (normalised, TURN between turns), tools (a token or null).
     openings: one line for every conversation and for every beginning of one that ends with an assistant turn: row,
         n_turns, is_whole, `opening` (a key of roles, normalised turns and tools).
@@ -49,7 +50,9 @@ def compared(examples: pl.DataFrame, sources: dict[str, Source], first_row: int 
         exact=key_of(pl.concat_str(said, "tools", separator=TURN, ignore_nulls=True)),
         text=key_of(pl.concat_str("prompt", "answer", "tool", separator=TURN, ignore_nulls=True)),
         prompt=key_of(asked),
-        asked=key_of(pl.concat_str(asked, "tool", separator=TURN, ignore_nulls=True)),
+        asked=pl.when(pl.col("prompt").is_not_null()).then(
+            key_of(pl.concat_str(asked, "tool", separator=TURN, ignore_nulls=True))
+        ),
         answer=key_of(pl.col("answer")),
         no_license=pl.col("license").is_null(),
         minus_answer_units=-units_of(answer_text()).cast(pl.Int64),
@@ -71,8 +74,9 @@ def _of_sources(sources: dict[str, Source]) -> dict[str, pl.Expr]:
     minus_score = pl.lit(None, dtype=pl.Float64)
     for name, source in sources.items():
         if source.score_field is not None:
-            score = pl.col("meta").str.json_path_match(f"$.{source.score_field}").cast(pl.Float64, strict=False)
-            minus_score = pl.when(source=name).then(-score).otherwise(minus_score)
+            paths = (f"$[{json.dumps(source.score_field)}]", f"$.{source.score_field}")  # a name, or a path
+            values = (pl.col("meta").str.json_path_match(path).cast(pl.Float64, strict=False) for path in paths)
+            minus_score = pl.when(source=name).then(-pl.coalesce(*values)).otherwise(minus_score)
     return {
         "not_human": pl.col("source").replace_strict(human, default=True, return_dtype=pl.Boolean),
         "minus_score": minus_score,
