@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tasks.core.errors import ParamsError
-from tasks.core.fingerprint import Benchmark, benchmark_of, write_fingerprint
+from tasks.core.errors import ParamsError, SourceError
+from tasks.core.fingerprint import Benchmark, benchmark_of, read_fingerprint, write_fingerprint
 from tasks.core.params import DecontaminateParams, Format, Source
 from tasks.core.text import TURN
 from tasks.formats.rows import benchmark_items
@@ -14,8 +14,15 @@ def fingerprint(files: list[Path], out: Path, name: str, format: Format, salt: s
 
     Raises ParamsError or SourceError when a file cannot be read as `format`.
     """
-    if out.resolve() in {file.resolve() for file in files}:
-        raise ParamsError(f"--out {out}: is one of the files to read; expected another path")
+    if any(out.resolve().is_relative_to(file.resolve()) for file in files):
+        raise ParamsError(f"--out {out}: is one of the files to read, or lies among them; expected another path")
+    if out.is_dir():
+        raise ParamsError(f"--out {out}: is a folder; expected a file to write")
+    if out.exists():
+        try:
+            read_fingerprint(out, name)
+        except SourceError:
+            raise ParamsError(f"--out {out}: exists and is no fingerprint; expected another path") from None
     items = [
         item
         for file in files

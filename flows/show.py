@@ -31,6 +31,8 @@ def show_preview(result: dict[str, Any]) -> None:
     for table in (*_counts(result), _reasons(result), _fresh(result)):
         if table.row_count:
             console.print(table)
+    if result["step"] == "dedup":
+        console.print("Conflicting answers are those of the last build, of the rows that stay.")
     console.print(f"{result['newly_gone']:,} rows would newly go, {result['newly_kept']:,} would stay that go now.")
 
 

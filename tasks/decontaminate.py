@@ -21,6 +21,7 @@ import polars as pl
 import pyarrow as pa
 
 from tasks.core.database import database
+from tasks.core.errors import ParamsError, SourceError
 from tasks.core.excerpts import SPAN_CHARS, excerpts
 from tasks.core.files import example_files, read_table, scan_examples, whole_folder
 from tasks.core.fingerprint import Benchmark, benchmark_of, read_fingerprint
@@ -53,30 +54,6 @@ NGRAMS = "insert into ngrams select part, n, unnest(ngrams), $grp from loaded"
 HEADS = "insert into heads select distinct unnest(heads), $grp from loaded"
 
 WHOLE_HITS = """
-insert into whole_hits
-select rows.id, part, first, last
-from turns join rows using (row) join parts using (whole)
-where grp = $grp
-"""
-
-ROW_HEADS = """
-select position
-from row_heads semi join (select head from heads where grp = $grp) as wanted using (head)
-order by position
-"""
-
-FOUND = """
-insert into found
-select rows.id, $grp, n, ngram, place
-from row_ngrams join rows using (row)
-    semi join (select n, ngram from ngrams where grp = $grp) as wanted using (n, ngram)
-"""
-
-# Every hit. What a row has of a part is counted twice: of all its n-grams, and of the telling ones, boilerplate aside.
-# Boilerplate is what many rows have that are no copy of the part ($copy of its n-grams or more): an item does not hide
-# behind its own copies. A row is a hit when it is a copy, has the whole as a turn, or has $threshold of the telling
-# n-grams; where these are fewer than half, of all n-grams too.
-HITS = """
 insert into whole_hits
 select rows.id, part, first, last
 from turns join rows using (row) join parts using (whole)
@@ -161,12 +138,18 @@ order by id, part
 
 def read_benchmarks(params: DecontaminateParams, paths: dict[str, Path]) -> list[Benchmark]:
     """The benchmarks that params name, from their texts or their fingerprints."""
-    return [
-        read_fingerprint(paths[name], name)
-        if source.format == "fingerprint"
-        else benchmark_of(name, benchmark_items(paths[name], source, name, between=TURN), params)
-        for name, source in params.benchmarks.items()
-    ]
+    benchmarks = []
+    for name, source in params.benchmarks.items():
+        if source.format == "fingerprint":
+            benchmarks.append(read_fingerprint(paths[name], name))
+            continue
+        try:
+            items = benchmark_items(paths[name], source, name, between=TURN)
+        except (ParamsError, SourceError) as error:  # to a reader of rows it is a source
+            where = f"decontaminate.benchmarks.{name}"
+            raise type(error)(str(error).replace(f"sources.{name}", where)) from None
+        benchmarks.append(benchmark_of(name, items, params))
+    return benchmarks
 
 
 class Group(NamedTuple):

@@ -25,7 +25,15 @@ import polars as pl
 
 from tasks.core.database import scratch_folder
 from tasks.core.errors import GateError, ParamsError, SourceError
-from tasks.core.files import example_files, read_table, remove_others, scan_examples, whole_folder, write_parquet
+from tasks.core.files import (
+    example_files,
+    read_columns,
+    read_table,
+    remove_others,
+    scan_examples,
+    whole_folder,
+    write_parquet,
+)
 from tasks.core.kept import write_kept
 from tasks.core.ledger import Outcome, read_ledgers
 from tasks.core.params import DedupParams, Source
@@ -36,6 +44,7 @@ from tasks.duplicates.rows import compared
 from tasks.duplicates.survivors import LEVELS, decide, holding
 
 REASONS = (*LEVELS, "conflicting_answers")
+STORED = ("a", "b", "level", "similarity", "answer_similarity", "key_a", "key_b")  # the columns of pairs.parquet
 PREVIEWED = ("threshold", "semantic_threshold")  # answered from the pairs that are kept
 FOUND_BY = ("ngram", "number_variants", "floor", "semantic", "semantic_across_languages", "sketch", "max_bucket")
 
@@ -180,7 +189,9 @@ def preview(data: Path, params: DedupParams) -> tuple[pl.DataFrame, pl.DataFrame
     """
     file = data / "dedup" / "pairs.parquet"
     pairs, told = read_table(file), Report.read(data / "dedup").measures
-    built, wanted = told.get("found_with", {}), found_with(params)
+    if missing := sorted(set(STORED) - set(pairs.columns)) or sorted({"found_with", "stored_from"} - set(told)):
+        raise SourceError(f"{file}: no {missing[0]} here; expected what dedup writes; run `instructflow build` first")
+    built, wanted = told["found_with"], found_with(params)
     if other := [name for name in FOUND_BY if built.get(name) != wanted[name]]:
         raise SourceError(f"{file}: found with another dedup.{other[0]}; run `instructflow build` first")
     if params.conflicting_answers in ("keep_best", "drop"):
@@ -209,7 +220,7 @@ def preview(data: Path, params: DedupParams) -> tuple[pl.DataFrame, pl.DataFrame
         .with_columns(threshold=threshold_of(params))
     )
     others = read_ledgers(data / "dedup").filter(pl.col("action") != "merge").join(merges, on="id", how="anti")
-    rows = scan_examples(data / "clean").select("id", "source", "language").collect()
+    rows = read_columns(data / "clean", ["id", "source", "language"])
     return rows, pl.concat([merges, others.select(merges.columns)]).sort("id")
 
 

@@ -16,7 +16,7 @@ from tasks.core.ledger import read_ledgers
 from tasks.core.params import DedupParams, Source
 from tasks.core.preview import compare
 from tasks.core.schema import examples_frame
-from tasks.core.text import normalised
+from tasks.core.text import TURN, normalise, normalised
 from tasks.dedup import dedup, merge_repeats, preview
 from tasks.duplicates.near import near_pairs
 
@@ -77,6 +77,35 @@ def test_a_near_repeat_is_merged_into_the_longer_answer_with_its_similarity(answ
     measure = outcome.ledger["measure"][0]
     assert 0.8 <= measure < 1
     assert clusters.filter(level="near")["similarity"].to_list() == [measure]
+
+
+@pytest.mark.parametrize(
+    ("asked", "one", "other"), [("最高的山？", "珠穆朗玛峰。", "在尼泊尔"), ("Tallest?", "Everest", "In Nepal")]
+)
+def test_an_empty_turn_says_nothing(asked, one, other):
+    rows = [row("a", asked, one), row("b", asked, one), row("c", asked, other)]
+    rows[1]["messages"].insert(0, {"role": "system", "content": ""})
+    outcome, merged, _, _ = merge(*rows)
+    assert merged == {"b": ("normalised", "a")}
+    assert outcome.examples["family"].to_list() == ["a", "a"]
+    assert set(outcome.ledger.filter(action="flag")["id"]) == {"a", "c"}
+
+
+def test_long_texts_are_compared_as_short_ones_are():
+    rng = random.Random(5)
+    long = [f"w{rng.randrange(10**6)}" for _ in range(3000)]
+    others = [[f"{i}x{k}" for k in range(20 * i)] for i in range(4)]
+    rows = [row(f"{i}", "总结 summarise", " ".join([*long[len(own) :], *own])) for i, own in enumerate(others)]
+    outcome, merged, _, _ = merge(*rows)
+    assert merged == {f"{i}": ("near", "0") for i in (1, 2, 3)}
+    sets = [shingles(normalise_all(r)) for r in rows]
+    measured = dict(outcome.ledger.select("id", "measure").iter_rows())
+    for i in (1, 2, 3):
+        assert measured[f"{i}"] == pytest.approx(len(sets[0] & sets[i]) / len(sets[0] | sets[i]))
+
+
+def normalise_all(example: dict) -> str:
+    return f" {TURN} ".join(normalise(m["content"]) for m in example["messages"])
 
 
 def test_six_short_turns_stay_six():
@@ -572,7 +601,7 @@ def test_what_means_the_same_is_merged_only_where_asked_for_and_with_equal_tools
 def test_a_folder_to_spill_to_that_is_not_there_is_refused(tmp_path):
     write_source(tmp_path / "clean" / "a", [row("a", "你好", "hi")])
     params = DedupParams(temp_directory=str(tmp_path / "none"))
-    with pytest.raises(ParamsError, match=r"temp_directory .*none: no such folder"):
+    with pytest.raises(ParamsError, match=r"temp_directory .*none: No such file or directory; expected a folder"):
         dedup(tmp_path / "clean", tmp_path / "dedup", params, sources={"a": Source()})
 
 

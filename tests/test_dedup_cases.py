@@ -152,15 +152,18 @@ def level_between(goes: Row, stays: Row) -> tuple[int, Fraction] | None:
 
 
 def are_number_variants(one: Row, other: Row) -> bool:
-    """Whether the prompts differ in their numbers and the answers do too: two problems with two solutions."""
-    return all(
-        numbers_of(one.turns[part]) != numbers_of(other.turns[part]) for part in (slice(None, -1), slice(-1, None))
-    )
+    """Whether the prompts differ in numbers, their order or what is done with them, and the answers in numbers."""
+    prompts, answers = slice(None, -1), slice(-1, None)
+    return (
+        numbers_of(one.turns[prompts], "+*/×÷=<>^%") != numbers_of(other.turns[prompts], "+*/×÷=<>^%")
+        and numbers_of(one.turns[answers]) != numbers_of(other.turns[answers])
+    )  # fmt: skip
 
 
-def numbers_of(turns: tuple[tuple[str, ...], ...]) -> list[str]:
-    """The number tokens of some turns, sorted."""
-    return sorted(token for turn in turns for token in turn if any(kind(c) == "number" for c in token))
+def numbers_of(turns: tuple[tuple[str, ...], ...], signs: str = "") -> list[str]:
+    """The number tokens of some turns, and the signs among them, in their order."""
+    tokens = (token for turn in turns for token in turn)
+    return [token for token in tokens if token in signs or any(kind(c) == "number" for c in token)]
 
 
 def is_beginning(short: Row, long: Row) -> bool:

@@ -187,13 +187,15 @@ def test_several_files_are_one_benchmark_under_a_name(tmp_path):
         (lambda path: changed(path, tokens="0"), "tokens is 0; expected a fingerprint with tokens 1"),
         (lambda path: changed(path, hash="md5"), "hash is md5; expected a fingerprint with hash siphash-2-4"),
         (lambda path: changed(path, head_words="many"), "a damaged fingerprint"),
+        (lambda path: changed(path, salt="other"), "a damaged fingerprint: its digest is another"),
+        (lambda path: changed(path, head_words="9"), "a damaged fingerprint: its digest is another"),
         (lambda path: pl.DataFrame({"问": ["a"]}).write_parquet(path), "format is None; expected a fingerprint with"),
         (
             lambda path: pq.write_table(pq.read_table(path).drop(["heads"]), path),
             "a damaged fingerprint: item, kind, n, whole, ngrams; expected",
         ),
     ],
-    ids=["empty", "cut", "flipped", "tokens", "hash", "head words", "other", "columns"],
+    ids=["empty", "cut", "flipped", "tokens", "hash", "head words", "salt", "other head words", "other", "columns"],
 )
 def test_a_file_that_is_damaged_or_of_other_tokens_is_refused_by_name(tmp_path, damage, told):
     path = written(tmp_path)
@@ -206,8 +208,8 @@ def test_a_file_that_is_damaged_or_of_other_tokens_is_refused_by_name(tmp_path, 
 
 def _flipped(content: bytes) -> bytes:
     """The bytes with one bit changed among the hashes, where only a checksum can see it."""
-    middle = len(content) // 2
-    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+    place = len(content) // 4
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
 
 
 def test_a_fingerprint_that_is_not_there_is_named(tmp_path):

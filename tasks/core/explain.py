@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from tasks.core.errors import SourceError
-from tasks.core.files import read_table, whole_paths
+from tasks.core.files import read_table, unreadable, whole_paths
 from tasks.core.ledger import LEDGER, STEPS, read_ledgers
 from tasks.core.schema import EXAMPLE, SPLITS
 
@@ -72,9 +72,7 @@ def _full_id(data: Path, events: pl.DataFrame, start: str) -> str:
         raise SourceError(f"{start}: too short; give at least {SHORTEST_PREFIX} characters of an id")
     is_it = pl.col("id").str.starts_with(start)
     frames = [events.filter(is_it).select("id")]
-    frames += [
-        _scan(data / step).filter(is_it).select("id").collect() for step in ("ingest", "augment") if _files(data / step)
-    ]
+    frames += [_found(data / step, is_it).select("id") for step in ("ingest", "augment") if _files(data / step)]
     ids = pl.concat(frames)["id"].unique().sort().to_list()
     if len(ids) == 1:
         return str(ids[0])
@@ -89,14 +87,18 @@ def _files(folder: Path) -> list[Path]:
     return whole_paths(folder, "**/examples/*.parquet")
 
 
-def _scan(folder: Path) -> pl.LazyFrame:
-    return pl.scan_parquet(_files(folder), schema=EXAMPLE)
+def _found(folder: Path, is_it: pl.Expr) -> pl.DataFrame:
+    """The rows below `folder` of which `is_it` holds; raises SourceError for a damaged file."""
+    try:
+        return pl.scan_parquet(_files(folder), schema=EXAMPLE).filter(is_it).collect()
+    except pl.exceptions.PolarsError as error:
+        raise unreadable(folder, error) from None
 
 
 def _row(folder: Path, id: str) -> dict[str, Any] | None:
     if not _files(folder):
         return None
-    found = _scan(folder).filter(pl.col("id") == id).collect()
+    found = _found(folder, pl.col("id") == id)
     return found.row(0, named=True) if len(found) else None
 
 
@@ -111,7 +113,7 @@ def _row_of_release(data: Path, id: str) -> tuple[str | None, dict[str, Any] | N
 def _relatives(step: Path, row: dict[str, Any]) -> list[str]:
     """The other rows of its family in the output of `step`, the last that has the row."""
     same = (pl.col("family") == row["family"]) & (pl.col("id") != row["id"])
-    return _scan(step).filter(same).select("id").head(RELATIVES_SHOWN).collect()["id"].to_list()
+    return _found(step, same)["id"].head(RELATIVES_SHOWN).to_list()
 
 
 def render(life: dict[str, Any]) -> str:

@@ -167,6 +167,11 @@ def read_examples(folder: Path) -> pl.DataFrame:
     return pl.concat([read_table(file, schema=EXAMPLE) for file in example_files(folder)]).sort("id")
 
 
+def read_columns(folder: Path, columns: list[str]) -> pl.DataFrame:
+    """These columns of all examples below `folder`; raises SourceError for a damaged file."""
+    return pl.concat([read_table(file, columns=columns, schema=EXAMPLE) for file in example_files(folder)])
+
+
 def remove_others(parent: Path, keep: Iterable[str]) -> None:
     """Delete the sub-folders and files of `parent` whose stem is not in `keep`: what a removed source left behind."""
     names = set(keep)

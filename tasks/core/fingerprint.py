@@ -19,6 +19,7 @@ from tasks.core.errors import ParamsError, SourceError
 from tasks.core.files import unreadable, whole_file
 from tasks.core.hashes import VERSION, Runs, hashed, run_starts, seal
 from tasks.core.params import DecontaminateParams
+from tasks.core.schema import stable_hash
 from tasks.core.text import HAN, TURN
 
 FORMAT = "instructflow-fingerprint"
@@ -126,6 +127,7 @@ def write_fingerprint(benchmark: Benchmark, path: Path, salt: str) -> None:
     table = sealed(benchmark, salt).parts.select(COLUMNS.keys()).to_arrow(compat_level=pl.CompatLevel.oldest())
     numbers = {"head_words": str(benchmark.head_words), "items": str(benchmark.n_items)}
     marks = MARKS | numbers | {"name": benchmark.name, "salt": salt}
+    marks |= {"digest": _digest(table, marks)}
     with whole_file(path) as temporary:
         pq.write_table(table.replace_schema_metadata(marks), temporary, compression="zstd", write_page_checksum=True)
 
@@ -151,5 +153,13 @@ def read_fingerprint(path: Path, name: str) -> Benchmark:
     if parts.schema != COLUMNS or len(numbers) < 2 or "salt" not in found:
         expected = f"the columns {', '.join(COLUMNS)}, a salt, head_words and items"
         raise SourceError(f"{path}: a damaged fingerprint: {', '.join(parts.columns)}; expected {expected}")
+    if found.pop("digest", None) != _digest(table, found):
+        raise SourceError(f"{path}: a damaged fingerprint: its digest is another; expected the file as it was written")
     head_words, n_items = numbers
     return Benchmark(name, parts.with_columns(text=pl.lit(None, pl.String)), head_words, n_items, found["salt"])
+
+
+def _digest(table: pa.Table, marks: dict[str, str]) -> str:
+    """BLAKE2b of all values and marks: of a column its values as JSON, whatever library reads them."""
+    content = {name: table.column(name).to_pylist() for name in table.column_names}
+    return stable_hash(content, marks)

@@ -38,6 +38,16 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _yes_is_no_number(cls, values: Any) -> Any:
+        """YAML takes yes for true, which would count as 1."""
+        for name, value in values.items() if isinstance(values, dict) else ():
+            field = cls.model_fields.get(name)
+            if isinstance(value, bool) and field is not None and field.annotation in (int, float):
+                raise ValueError(f"{name} must be a number, got {str(value).lower()}")
+        return values
+
 
 Format = Literal[
     "auto", "alpaca", "sharegpt", "messages", "prompt_completion", "qa", "csv", "tsv", "parquet", "text", "chatterbot",
@@ -90,7 +100,7 @@ class Source(Section):
 class ExampleStep(Section):
     """What every step that leaves examples has."""
 
-    rows_per_shard: int = Field(20_000, ge=1, description="most rows in one Parquet file")
+    rows_per_shard: int = Field(20_000, ge=1, le=10**9, description="most rows in one Parquet file")
 
 
 class IngestParams(ExampleStep):
@@ -164,7 +174,7 @@ class CleanParams(ExampleStep):
 class DedupParams(ExampleStep):
     """Merge rows that repeat or nearly repeat one that stays."""
 
-    ngram: int = Field(3, ge=1, description="shingle size, in tokens (spaced words, single Han characters)")
+    ngram: int = Field(3, ge=1, le=64, description="shingle size, in tokens (spaced words, single Han characters)")
     threshold: float = Field(0.8, gt=0, le=1, description="Jaccard similarity from which a pair is merged")
     number_variants: Literal["keep", "merge"] = Field(
         "keep",
@@ -185,10 +195,12 @@ class DedupParams(ExampleStep):
     max_cluster: int | None = Field(
         None, ge=2, description="most rows in a cluster, with the one that stays, else the build stops"
     )
-    sketch: int = Field(20, ge=4, description="smallest shingle hashes of a text that find candidates")
-    max_bucket: int = Field(200, ge=2, description="most texts of a bucket that are all compared with all")
-    max_family: int = Field(200, ge=2, description="rows of a family before it is joined again by stricter rules")
-    memory_limit_mb: int = Field(2048, ge=100, description="DuckDB's memory, in MB; beyond it spills to disk")
+    sketch: int = Field(20, ge=4, le=256, description="smallest shingle hashes of a text that find candidates")
+    max_bucket: int = Field(200, ge=2, le=10**6, description="most texts of a bucket that are all compared with all")
+    max_family: int = Field(
+        200, ge=2, le=10**9, description="rows of a family before it is joined again by stricter rules"
+    )
+    memory_limit_mb: int = Field(2048, ge=100, le=10**9, description="DuckDB's memory, in MB; beyond it spills to disk")
     threads: int = Field(2, ge=1, le=256, description="DuckDB's threads; changes no byte of the result")
     temp_directory: str | None = Field(
         None, min_length=1, description="where texts and what DuckDB spills lie meanwhile; null is the system's place"
@@ -219,7 +231,7 @@ class DecontaminateParams(ExampleStep):
     max_rows_ratio: Ratio = Field(
         0.002, description="share of rows above which an n-gram is boilerplate (and over 20 rows)"
     )
-    memory_limit_mb: int = Field(2048, ge=100, description="DuckDB's memory, in MB; beyond it spills to disk")
+    memory_limit_mb: int = Field(2048, ge=100, le=10**9, description="DuckDB's memory, in MB; beyond it spills to disk")
     threads: int = Field(
         2, ge=1, le=256, description="shards searched at a time, and DuckDB's threads; changes no byte of the result"
     )

@@ -12,7 +12,7 @@ import polars as pl
 import yaml
 
 from tasks.core.errors import ParamsError
-from tasks.core.files import scan_examples, whole_paths
+from tasks.core.files import read_columns, whole_paths
 from tasks.core.ledger import read_ledgers
 from tasks.core.params import Params
 from tasks.core.params_file import parse_params
@@ -82,7 +82,7 @@ def compare(data: Path, step: str, rows: pl.DataFrame, then: pl.DataFrame) -> di
 def _types(data: Path) -> pl.DataFrame:
     if not whole_paths(data / "classify", "**/examples/*.parquet"):
         return pl.DataFrame(schema={"id": pl.String, "instruction_type": pl.String})
-    return scan_examples(data / "classify").select("id", "instruction_type").collect()
+    return read_columns(data / "classify", ["id", "instruction_type"])
 
 
 def _counts(rows: pl.DataFrame, lines: pl.DataFrame, by: list[str]) -> list[dict[str, Any]]:
@@ -115,9 +115,8 @@ def _examples(folder: Path, fresh: pl.DataFrame) -> list[dict[str, Any]]:
         shown = shown.with_columns(other_id=pl.lit(None, dtype=pl.String))
     wanted = pl.concat([shown["id"], shown["other_id"]])
     last = pl.col("messages").list.last().struct.field("content").str.slice(0, TEXT_CHARS)
-    texts = (
-        scan_examples(folder).filter(pl.col("id").is_in(wanted.to_list())).select("id", "source", text=last).collect()
-    )
+    rows = read_columns(folder, ["id", "source", "messages"]).filter(pl.col("id").is_in(wanted.to_list()))
+    texts = rows.select("id", "source", text=last)
     beside = texts.select(other_id="id", other_text="text")
     return (
         shown.join(texts, on="id", how="left", maintain_order="left")

@@ -153,24 +153,43 @@ join bitmaps y on y.key = b
 where total - d >= $threshold * (total + d)
 """
 
-# The sets of what is left, and their exact similarity.
+# The sets of what is left, and their exact similarity. What two small sets share is looked for in lists, what two large
+# ones share (a product of sizes above $small_sets) by a join.
 SETS = """
 create or replace temp table sets as
 with {wanted},
 {shingled}
 select key, list_distinct(shingles) as shingles from shingled
 """
+PAIRED = """
+create or replace temp table paired as
+select a, b, len(x.shingles) + len(y.shingles) as total, len(x.shingles) * len(y.shingles) <= $small_sets as is_small
+from able
+join sets x on x.key = a
+join sets y on y.key = b
+"""
+LARGE_SETS = """
+create or replace temp table large_sets as
+with keys as (select a as key from paired where not is_small union select b from paired where not is_small)
+select key, unnest(shingles) as s from sets semi join keys using (key)
+"""
 EDGES = """
-with compared as (
-    select a, b, len(x.shingles) + len(y.shingles) as total,
-        case when len(x.shingles) * len(y.shingles) <= $small_sets
-            then len(list_filter(x.shingles, lambda s: list_contains(y.shingles, s)))
-            else len(list_intersect(x.shingles, y.shingles))
-        end as shared
-    from able
+with small as (
+    select a, b, total, len(list_filter(x.shingles, lambda s: list_contains(y.shingles, s))) as shared
+    from paired
     join sets x on x.key = a
     join sets y on y.key = b
-)
+    where is_small
+),
+large as (
+    select a, b, total, count(*) as shared
+    from paired
+    join large_sets x on x.key = a
+    join large_sets y on y.key = b and y.s = x.s
+    where not is_small
+    group by a, b, total
+),
+compared as (from small union all from large)
 select a, b, shared / (total - shared) as similarity from compared
 where shared >= $threshold * (total - shared)
 order by a, b
@@ -311,5 +330,7 @@ def _make_sets(db: duckdb.DuckDBPyConnection, params: DedupParams) -> None:
 
 def _edges(db: duckdb.DuckDBPyConnection, threshold: float) -> pl.DataFrame:
     """The pairs in `able` whose `sets` reach the threshold."""
-    edges: pl.DataFrame = db.sql(EDGES, params={"threshold": threshold, "small_sets": SMALL_SETS}).pl()
+    db.execute(PAIRED, {"small_sets": SMALL_SETS})
+    db.execute(LARGE_SETS)
+    edges: pl.DataFrame = db.sql(EDGES, params={"threshold": threshold}).pl()
     return edges

@@ -1,5 +1,6 @@
 """Find what repeats among rows: pairs at every level, who stays for whom, conflicting answers, families."""
 
+import glob
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from tasks.duplicates.prefixes import prefix_pairs
 from tasks.duplicates.rows import KEEP_ORDER, NEEDED, Compared, compared
 from tasks.duplicates.survivors import PAIRS, holding
 
+# What of texts that wait on disk is read at once: a query holds their tokens in memory.
+ROW_GROUP_BYTES, LEAST_ROWS = 4_000_000, 64
 BOILERPLATE_PROMPTS = 20  # an n-gram in no more prompts than this is never boilerplate
 
 # `told` has the normalised texts of all rows (row, prompt, answer, tools), `numbered` their keys. Each view is what one
@@ -65,7 +68,9 @@ def read_compared(files: list[Path], scratch: Path, sources: dict[str, Source], 
     def read(part: int) -> Compared:
         examples = read_table(files[part], columns=list(NEEDED), schema=EXAMPLE)
         table = compared(examples, sources, starts[part])
-        table.texts.write_parquet(scratch / f"{part:05}.parquet", compression="lz4", row_group_size=ROW_GROUP_ROWS)
+        size = int(table.texts.estimated_size()) // max(1, len(table.texts))  # bytes of a row
+        rows = min(ROW_GROUP_ROWS, max(LEAST_ROWS, ROW_GROUP_BYTES // max(1, size)))
+        table.texts.write_parquet(scratch / f"{part:05}.parquet", compression="lz4", row_group_size=rows)
         return table._replace(texts=table.texts.clear())
 
     with ThreadPoolExecutor(threads) as pool:
@@ -132,7 +137,7 @@ def comparing(
         if folder is None:
             db.register("told", texts.to_arrow())
         else:
-            db.read_parquet(str(folder / "*.parquet")).create_view("told")
+            db.read_parquet(f"{glob.escape(str(folder))}/*.parquet").create_view("told")
         yield db
 
 
@@ -164,9 +169,9 @@ def with_similarity(db: duckdb.DuckDBPyConnection, in_conflict: pl.DataFrame, pa
     """`in_conflict` (key, other, is_best) with the similarity of the two answers."""
     db.execute(VIEWS["answers"])
     measured = similarities(db, in_conflict.select(a="key", b="other"), 0.0, params)
-    return in_conflict.join(
-        measured.rename({"a": "key", "b": "other"}), on=["key", "other"], how="left", maintain_order="left"
-    )
+    measured = measured.rename({"a": "key", "b": "other"})
+    joined = in_conflict.join(measured, on=["key", "other"], how="left", maintain_order="left")
+    return joined.with_columns(pl.col("similarity").fill_null(0.0))
 
 
 def near_prompts(db: duckdb.DuckDBPyConnection, n_prompts: int, params: DedupParams) -> tuple[pl.DataFrame, int]:

@@ -40,7 +40,10 @@ def compared(examples: pl.DataFrame, sources: dict[str, Source], first_row: int 
         # other tools make another text, but weigh little: one token
         tool=pl.lit("tools") + key_of(pl.col("tools")).cast(pl.String),
     )
-    before_last = pl.col("turns").list.head(pl.col("turns").list.len() - 1).list.join(f" {TURN} ")
+    before_last = (
+        pl.col("turns").list.head(pl.col("turns").list.len() - 1).list.eval(pl.element().filter(pl.element() != ""))
+    )
+    before_last = before_last.list.join(f" {TURN} ")  # an empty system turn says nothing
     told = turns.with_columns(prompt=pl.when(before_last != "").then(before_last), answer=pl.col("turns").list.last())
     role, content = pl.element().struct.field("role"), pl.element().struct.field("content")
     said = pl.col("messages").list.eval(pl.concat_str(role, content, separator=TURN)).list.join(TURN)

@@ -99,7 +99,8 @@ def rows_of(examples: pl.DataFrame) -> dict[str, Row]:
 def _row(example: dict) -> Row:
     said, tools = [(message["role"], message["content"]) for message in example["messages"]], example["tools"]
     turns = tuple((role, tokens(content)) for role, content in said)
-    parts = [of_turn for _, of_turn in turns] + ([(f"tools {tools}",)] if tools is not None else [])
+    parts = [of_turn for _, of_turn in turns[:-1] if of_turn != ("",)] + [turns[-1][1]]  # an empty turn says nothing
+    parts += [(f"tools {tools}",)] if tools is not None else []
     return Row(
         id=example["id"],
         source=example["source"],
@@ -175,13 +176,15 @@ def beginnings(rows: Iterable[Row]) -> dict[str, list[str]]:
 
 
 def are_number_variants(a: Row, b: Row) -> bool:
-    """Whether the numbers in their prompts differ and those in their answers do too: two problems, two solutions."""
+    """Whether their prompts differ in numbers, their order or what is done with them, and their answers in numbers."""
+    return _numbers(a.turns[:-1], "+*/×÷=<>^%") != _numbers(b.turns[:-1], "+*/×÷=<>^%") and _numbers(
+        a.turns[-1:]
+    ) != _numbers(b.turns[-1:])
 
-    def numbers(turns: tuple[tuple[str, Tokens], ...]) -> Counter[str]:
-        of_turns = (token for _, of_turn in turns for token in of_turn)
-        return Counter(token for token in of_turns if any(unicodedata.category(char)[0] == "N" for char in token))
 
-    return numbers(a.turns[:-1]) != numbers(b.turns[:-1]) and numbers(a.turns[-1:]) != numbers(b.turns[-1:])
+def _numbers(turns: tuple[tuple[str, Tokens], ...], signs: str = "") -> list[str]:
+    of_turns = (token for _, of_turn in turns for token in of_turn)
+    return [token for token in of_turns if token in signs or any(unicodedata.category(c)[0] == "N" for c in token)]
 
 
 class Truth:
