@@ -5,32 +5,24 @@ data) and, to compare, INSTRUCTFLOW_PEER (a Python that has Data-Juicer: see pee
 INSTRUCTFLOW_ROWS takes that many rows of each language; INSTRUCTFLOW_PEER_1M=1 has the peer clean the million too.
 """
 
-import json
 import os
-import resource
-import subprocess
 import sys
-import time
 from pathlib import Path
-from statistics import median
-from tempfile import TemporaryFile
-from typing import NamedTuple
 
 import polars as pl
-import psutil
 import pytest
+from cost import CORES, Cost, measured, middle
 
 from tasks.core.files import example_files, read_examples, write_examples
 from tasks.core.params import Action, CleanParams, IngestParams, Source
 from tasks.core.schema import conversation_text
 from tasks.ingest import ingest
 
-PROJECT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("INSTRUCTFLOW_DATA", "")).resolve() / "alpaca_zh_en" / "open_chinese_v3"
 PEER = os.environ.get("INSTRUCTFLOW_PEER", "")
 MAX_ROWS = int(os.environ.get("INSTRUCTFLOW_ROWS", "0")) or None
 LANGUAGES = ("en", "zh")  # in the order in which folders are read
-CORES, ROUNDS, COPIES, ROWS_PER_SHARD, MOST_MIB = 2, 2, 10, 20_000, 1536
+ROUNDS, COPIES, ROWS_PER_SHARD, MOST_MIB = 2, 10, 20_000, 1536
 # What the peer's config has no operation for; the language, for which it would need a model, cannot be turned off.
 NOT_PEERS = dict.fromkeys(
     (name for name, field in CleanParams.model_fields.items() if field.annotation == Action), "off"
@@ -55,67 +47,6 @@ needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="INSTRUCTFLOW_DATA nam
 needs_peer = pytest.mark.skipif(
     not PEER, reason="INSTRUCTFLOW_PEER names no Python with Data-Juicer: see peer_clean.py"
 )
-
-
-class Cost(NamedTuple):
-    """Of one run: seconds in all, without start and imports, of CPU; peak MiB of all processes, of the largest."""
-
-    rows_out: float
-    seconds: float
-    seconds_inside: float
-    seconds_cpu: float
-    mib: float
-    mib_largest: float
-
-
-def measured(command: list[str], env: dict[str, str]) -> Cost:
-    """Run `command` on `CORES` cores. Memory is resident memory; what processes share counts for each of them."""
-    cores = sorted(os.sched_getaffinity(0))[:CORES]
-    begin, cpu_before, peak, peak_largest = time.perf_counter(), _cpu_of_children(), 0, 0
-    with (
-        TemporaryFile("w+", encoding="utf-8") as said,
-        TemporaryFile("w+", encoding="utf-8") as log,
-        subprocess.Popen(
-            command,
-            cwd=PROJECT,
-            env=os.environ | env,
-            stdout=said,
-            stderr=log,
-            preexec_fn=lambda: os.sched_setaffinity(0, cores),
-        ) as run,
-    ):
-        process = psutil.Process(run.pid)
-        while run.poll() is None:
-            sizes = [size for p in _tree(process) if (size := _resident(p))]
-            peak, peak_largest = max(peak, sum(sizes)), max(peak_largest, *sizes, 0)
-            time.sleep(0.1)
-        seconds = time.perf_counter() - begin
-        said.seek(0)
-        log.seek(0)
-        assert run.returncode == 0, log.read()[-4000:]
-        result = json.loads(said.read().splitlines()[-1])
-    seconds_cpu = _cpu_of_children() - cpu_before
-    return Cost(result["rows_out"], seconds, result["seconds"], seconds_cpu, peak / 2**20, peak_largest / 2**20)
-
-
-def _cpu_of_children() -> float:
-    """Seconds of CPU of all processes that were started from here and have ended: other load changes them little."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def _tree(process: psutil.Process) -> list[psutil.Process]:
-    try:
-        return [process, *process.children(recursive=True)]
-    except psutil.Error:
-        return []
-
-
-def _resident(process: psutil.Process) -> int:
-    try:
-        return process.memory_info().rss
-    except psutil.Error:
-        return 0
 
 
 def ours(examples: Path, target: Path, params: CleanParams) -> Cost:
@@ -146,10 +77,6 @@ def as_texts(examples: Path, folder: Path) -> None:
     folder.mkdir(parents=True)
     for n, file in enumerate(example_files(examples)):
         pl.read_parquet(file).select("id", text=conversation_text()).write_parquet(folder / f"{n:05}.parquet")
-
-
-def middle(costs: list[Cost]) -> Cost:
-    return Cost(*(median(values) for values in zip(*costs, strict=True)))
 
 
 def both(costs: list[Cost]) -> Cost:
