@@ -5,7 +5,8 @@ The conversation is the unit. Each level is its own reason in the ledger:
 exact       the same roles, contents and tools, byte for byte
 normalised  the same tokens: case, width, spacing and the punctuation of prose left out, never numbers or signs
 near        Jaccard similarity of token n-grams >= `threshold`, of the whole conversation and of the last answer too:
-            one passage with two questions and two short answers is two examples
+            one passage with two questions and two short answers is two examples, and so are two problems whose
+            prompts differ in their numbers and whose answers do (`number_variants`)
 prefix      the beginning of a longer conversation
 semantic    embeddings with a cosine >= `semantic_threshold` (by choice)
 
@@ -191,6 +192,23 @@ def preview(data: Path, params: DedupParams) -> tuple[pl.DataFrame, pl.DataFrame
     pairs, told = read_table(file), Report.read(data / "dedup").measures
     if missing := sorted(set(STORED) - set(pairs.columns)) or sorted({"found_with", "stored_from"} - set(told)):
         raise SourceError(f"{file}: no {missing[0]} here; expected what dedup writes; run `instructflow build` first")
+    check_answerable(file, told, params)
+    ids = pl.concat([pairs.select(key="key_a", id="a"), pairs.select(key="key_b", id="b")]).unique()
+    held = holding(pairs.drop("a", "b"), params.threshold, params.semantic_threshold)
+    merges = (
+        decide(held.rename({"key_a": "a", "key_b": "b"}))
+        .join(ids, on="key")
+        .join(ids.select(survivor="key", other_id="id"), on="survivor")
+        .select("id", "other_id", action=pl.lit("merge"), reason="level", measure="similarity")
+        .with_columns(threshold=threshold_of(params))
+    )
+    others = read_ledgers(data / "dedup").filter(pl.col("action") != "merge").join(merges, on="id", how="anti")
+    rows = read_columns(data / "clean", ["id", "source", "language"])
+    return rows, pl.concat([merges, others.select(merges.columns)]).sort("id")
+
+
+def check_answerable(file: Path, told: dict[str, Any], params: DedupParams) -> None:
+    """Raise SourceError or ParamsError where pairs stored with the measures `told` cannot answer for `params`."""
     built, wanted = told["found_with"], found_with(params)
     if other := [name for name in FOUND_BY if built.get(name) != wanted[name]]:
         raise SourceError(f"{file}: found with another dedup.{other[0]}; run `instructflow build` first")
@@ -210,18 +228,6 @@ def preview(data: Path, params: DedupParams) -> tuple[pl.DataFrame, pl.DataFrame
             f"dedup.semantic_threshold={params.semantic_threshold}: expected at least {least['semantic']}, "
             "from where on pairs are stored"
         )
-    ids = pl.concat([pairs.select(key="key_a", id="a"), pairs.select(key="key_b", id="b")]).unique()
-    held = holding(pairs.drop("a", "b"), params.threshold, params.semantic_threshold)
-    merges = (
-        decide(held.rename({"key_a": "a", "key_b": "b"}))
-        .join(ids, on="key")
-        .join(ids.select(survivor="key", other_id="id"), on="survivor")
-        .select("id", "other_id", action=pl.lit("merge"), reason="level", measure="similarity")
-        .with_columns(threshold=threshold_of(params))
-    )
-    others = read_ledgers(data / "dedup").filter(pl.col("action") != "merge").join(merges, on="id", how="anti")
-    rows = read_columns(data / "clean", ["id", "source", "language"])
-    return rows, pl.concat([merges, others.select(merges.columns)]).sort("id")
 
 
 def threshold_of(params: DedupParams) -> pl.Expr:

@@ -199,7 +199,9 @@ keys as (select a as key from {pairs} union select b from {pairs}),
 texts_wanted as (select key, text from texts semi join keys using (key))
 """
 
-# N-grams that many texts have: boilerplate, a template's words. Those that come as often in one text are left in.
+# N-grams that many texts have: boilerplate, a template's words. First what comes often, then of this what many texts
+# have, for many times in one text is not boilerplate. Counted without the keys: duckdb 2.0.0 ends with an internal
+# error ("dict-surviving cache") where a key beside an unnested list goes through a semi join.
 OFTEN = """
 create or replace temp table often as
 with {shingled},
@@ -225,6 +227,14 @@ def near_pairs(db: duckdb.DuckDBPyConnection, threshold: float, params: DedupPar
 
     Returns the pairs (a < b, similarity; sorted) and how many were verified to find them.
     """
+    _find_candidates(db, threshold, params)
+    _filter_candidates(db, threshold, params)
+    _make_sets(db, params)
+    return _edges(db, threshold), _count(db, "able")
+
+
+def _find_candidates(db: duckdb.DuckDBPyConnection, threshold: float, params: DedupParams) -> None:
+    """Put into `candidates` the pairs of `texts` whose sketches are alike."""
     sizes = {"n": params.ngram, "k": params.sketch, "spare": N_SPARE}
     db.execute(SKETCHES.format(shingled=_shingled("texts", params)), sizes)
     db.execute("create or replace temp table proposed (a uinteger, b uinteger)")
@@ -247,13 +257,15 @@ def near_pairs(db: duckdb.DuckDBPyConnection, threshold: float, params: DedupPar
     )
     for table in ("sketches", "places", "members", "proposed", "crowded", "sketch_bits"):
         db.execute(f"drop table {table}")
+
+
+def _filter_candidates(db: duckdb.DuckDBPyConnection, threshold: float, params: DedupParams) -> None:
+    """Put into `able` those of `candidates` that the bitmaps of their sets let reach the threshold."""
     of_group = ", ".join(f"bit_or({bit}) as w{w}" for w, bit in enumerate(BITS))
     wanted, shingled = WANTED.format(pairs="candidates"), _shingled("texts_wanted", params)
     db.execute(BITMAPS.format(wanted=wanted, shingled=shingled, bitmap=of_group), {"n": params.ngram})
     differing_bits = " + ".join(f"bit_count(xor(x.w{w}, y.w{w}))::int" for w in range(len(BITS)))
     db.execute(ABLE.format(differing_bits=differing_bits), {"threshold": threshold})
-    _make_sets(db, params)
-    return _edges(db, threshold), _count(db, "able")
 
 
 def _propose(db: duckdb.DuckDBPyConnection, params: DedupParams) -> None:
