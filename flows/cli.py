@@ -13,6 +13,8 @@ from typing import Annotated, Any, NoReturn, cast, get_args
 import typer
 from rich.console import Console
 
+from flows.model_commands import MODEL_COMMANDS
+from flows.options import DataOption, JsonOption, ParamsOption
 from flows.runners import Runner
 from flows.server import DEFAULT_PORT, serve_ui, use_server
 from flows.show import show_funnel, show_preview
@@ -28,10 +30,6 @@ app = typer.Typer(
 )
 annotate = typer.Typer(help="Exchange rows with annotation tools.", no_args_is_help=True)
 app.add_typer(annotate, name="annotate")
-
-ParamsOption = Annotated[Path | None, typer.Option("--params", help="a params file: makes a free build, with --data")]
-DataOption = Annotated[Path | None, typer.Option("--data", help="the data folder (default: data/ of the project)")]
-JsonOption = Annotated[bool, typer.Option("--json", help="print JSON instead of a table")]
 
 
 @app.command()
@@ -74,16 +72,6 @@ def build(
 def ui(port: Annotated[int, typer.Option(envvar="PORT", help="where the UI listens")] = DEFAULT_PORT) -> None:
     """Run the Prefect server and its UI over the history of this project."""
     raise typer.Exit(serve_ui(find_project(Path.cwd()), port))
-
-
-@app.command()
-def train(data: DataOption = None, params: ParamsOption = None) -> None:
-    """Train, evaluate and measure the lift on the release that is there."""
-    project = find_project(Path.cwd())
-    use_server(project)
-    from flows.train import train_model
-
-    train_model(load_params(params) if params else None, str(data.resolve()) if data else None)
 
 
 @annotate.command("export")
@@ -186,13 +174,8 @@ def preview(
         show_preview(result)
 
 
-@app.command()
-def generate(prompt: str, data: DataOption = None) -> None:
-    """Answer with the latest checkpoint."""
-    from tasks.train import generate as answer
-
-    folder = data or find_project(Path.cwd()) / "data"
-    typer.echo(answer(folder / "train" / "checkpoint", folder / "tokenize" / "tokenizer.json", prompt))
+for command in MODEL_COMMANDS:
+    app.command()(command)
 
 
 def main() -> None:

@@ -31,8 +31,8 @@ def train(tokens: Path, target: Path, params: TrainParams) -> Report:
     Raises GateError naming the step when the loss is not finite.
     """
     from tasks.core.dataset import trainable
-    from tasks.core.hf import export
     from tasks.core.training import fit, model_config, save_checkpoint
+    from tasks.exporters.huggingface import export
 
     rows, val = (TokenRows.read(tokens / "tokens" / split) for split in ("train", "val"))
     tokenizer_file = tokens / "tokenizer.json"

@@ -12,9 +12,9 @@
     RMSNorm(x) = x / sqrt(mean(x^2) + eps) * g                       Zhang & Sennrich 2019, arXiv:1910.07467, (4)
     SwiGLU(x)  = (silu(x W_gate) * x W_up) W_down                    Shazeer 2020, arXiv:2002.05202, (6)
 
-No biases, no dropout. It computes what transformers' LlamaForCausalLM does (see hf.py), with Q, K, V in one matrix and
-gate, up in another. Several examples may lie in one row of a batch: attention stays within a segment, where positions
-begin at 0 (Krell et al. 2021, arXiv:2107.02027).
+No biases, no dropout. It computes what transformers' LlamaForCausalLM does (tasks/exporters/huggingface.py), with Q, K,
+V in one matrix and gate, up in another. Several examples may lie in one row of a batch: attention stays within a
+segment, where positions begin at 0 (Krell et al. 2021, arXiv:2107.02027).
 
 Shapes: B rows of the batch, T tokens of a row, C = n_embd, nh = n_head, nkv = n_kv_head, hs = C / nh.
 """

@@ -1,0 +1,1 @@
+"""The model in the forms that others load: one file per form."""
