@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 the data failed a gate or a check, 2 usage or params.
 """
 
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -18,6 +19,7 @@ log = logging.getLogger("tasks")
 
 def main(arguments: list[str]) -> int:
     """Run the stage that `arguments` name; returns the exit code."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as flows/__init__.py, where the reason is
     logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", stream=sys.stderr)
     try:
         run_stage(arguments)

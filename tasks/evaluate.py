@@ -135,7 +135,9 @@ def evaluate(release: Path, tokens: Path, model: Path, target: Path, params: Eva
 
     Raises SourceError when `tokens` are not those of `release`.
     """
-    from tasks.core.training import load_checkpoint, reproducible, row_losses
+    from tasks.core.checkpoints import load_checkpoint
+    from tasks.core.devices import reproducible
+    from tasks.core.judging import row_losses
 
     tokenizer = load_tokenizer(tokens / "tokenizer.json")
     nats = unigram(TokenRows.read(tokens / "tokens" / "train"), tokenizer.get_vocab_size())

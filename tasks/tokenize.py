@@ -1,7 +1,7 @@
 """Train a byte-level BPE tokenizer on the train split and encode every split of the release with it.
 
 tokenizer.json
-tokens/{train,val,test}/tokens.npy has_loss.npy rows.parquet      see tasks/core/tokens.py
+tokens/{train,val,test}/tokens.npy loss_weights.npy rows.parquet      see tasks/core/tokens.py
 """
 
 from pathlib import Path

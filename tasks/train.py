@@ -9,18 +9,19 @@ A run that was killed goes on from its state under run/train beside the target, 
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from hashlib import blake2b
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasks.core.errors import ParamsError
-from tasks.core.files import whole_folder
+from tasks.core.files import file_hash, whole_folder
 from tasks.core.params import TrainParams
 from tasks.core.report import Report
 from tasks.core.schema import stable_hash
 from tasks.core.tokens import TokenRows, encode, load_tokenizer, special_ids
+
+if TYPE_CHECKING:
+    from tasks.core.model import ModelConfig
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +31,10 @@ def train(tokens: Path, target: Path, params: TrainParams) -> Report:
 
     Raises GateError naming the step when the loss is not finite.
     """
+    from tasks.core.checkpoints import save_checkpoint
     from tasks.core.dataset import trainable
-    from tasks.core.training import fit, model_config, save_checkpoint
+    from tasks.core.trackers import curves
+    from tasks.core.training import fit, model_config
     from tasks.exporters.huggingface import export
 
     rows, val = (TokenRows.read(tokens / "tokens" / split) for split in ("train", "val"))
@@ -39,8 +42,8 @@ def train(tokens: Path, target: Path, params: TrainParams) -> Report:
     config = model_config(load_tokenizer(tokenizer_file).get_vocab_size(), params)
     run = target.parent / "run"
     work = run / "train" / fingerprint(tokens, params)
-    with curves(run / "tensorboard" / target.name, params.tensorboard) as plot:
-        fitted = fit(rows, val, config, params, work=work, on_step=observer(plot))
+    with curves(run, target.name, params) as plot:
+        fitted = fit(rows, val, config, params, work=work, on_step=observer(plot, config, params))
     model, progress = fitted.model, fitted.progress
     n_trainable = len(trainable(rows, params.block_size))
     with whole_folder(target) as folder:
@@ -50,6 +53,8 @@ def train(tokens: Path, target: Path, params: TrainParams) -> Report:
             "parameters": sum(weight.numel() for weight in model.parameters()),
             "best_step": progress.best_step,
             "best_val_loss": progress.best_loss,
+            "steps": progress.step,
+            "stopped_early": progress.is_over,
             "tokens_read": progress.n_tokens,
             "rows_cut_at_block_size": int((rows.lengths > params.block_size).sum()),
             "rows_without_answer_in_block": len(rows) - n_trainable,
@@ -65,7 +70,7 @@ def generate(
 ) -> str:
     """The model's answer to `prompt`; raises ParamsError when that leaves no room in the block or is no UTF-8."""
     from tasks.core.chat import END, render
-    from tasks.core.training import load_checkpoint
+    from tasks.core.checkpoints import load_checkpoint
 
     if any("\ud800" <= char <= "\udfff" for char in prompt):
         raise ParamsError("prompt: not UTF-8; expected a terminal, or a file, in UTF-8")
@@ -80,34 +85,24 @@ def generate(
 
 
 def fingerprint(tokens: Path, params: TrainParams) -> str:
-    """A hash of all that the weights depend on; a state under another one is of another run."""
+    """A hash of all that the weights depend on, the code too; a state under another one is of another run."""
     import torch
 
     files = sorted(path for path in tokens.rglob("*") if path.is_file())
-    digests = [blake2b(path.read_bytes(), digest_size=16).hexdigest() for path in files]
+    digests = [file_hash(path, "blake2b") for path in [*files, *sorted(Path(__file__).parent.glob("core/*.py"))]]
     return stable_hash(params.model_dump(), torch.__version__, digests)
 
 
-@contextmanager
-def curves(folder: Path, is_wanted: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """Give a function that adds a line to the curves in `folder`, for TensorBoard; where unwanted, it does nothing."""
-    if not is_wanted:
-        yield lambda line: None
-        return
-    from torch.utils.tensorboard import SummaryWriter
+def observer(
+    plot: Callable[[dict[str, Any]], None], config: "ModelConfig", params: TrainParams
+) -> Callable[[dict[str, Any]], None]:
+    """Plot each line, and log those with a loss on val, with the speed (which goes into no artifact).
 
-    with SummaryWriter(str(folder)) as writer:
+    MFU is the share of the card's bf16 peak that the model's own operations come to, where the card is one we know.
+    """
+    from tasks.core.devices import choose_device, flops_per_token, peak_flops
 
-        def plot(line: dict[str, Any]) -> None:
-            for name in ("train_loss", "val_loss", "learning_rate", "grad_norm"):
-                if line.get(name) is not None:
-                    writer.add_scalar(name, line[name], line["step"])
-
-        yield plot
-
-
-def observer(plot: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
-    """Plot each line, and log those with a loss on val, with the speed (which goes into no artifact)."""
+    peak = peak_flops(choose_device(params.device))
     last = {"seconds": time.monotonic(), "n_tokens": 0}
 
     def observe(line: dict[str, Any]) -> None:
@@ -116,13 +111,14 @@ def observer(plot: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]
             seconds = time.monotonic()
             speed = (line["n_tokens"] - last["n_tokens"]) / max(seconds - last["seconds"], 1e-9)
             log.info(
-                "step %d (%s): train %.3f, val %s nats per token; %.0f tokens/s",
+                "step %d (%s): train %.3f, val %s nats per token; %.0f tokens/s%s",
                 line["step"],
                 line["phase"],
                 line["train_loss"],
                 "none" if line["val_loss"] is None else f"{line['val_loss']:.3f}",
                 speed,
+                f", MFU {speed * flops_per_token(config) / peak:.1%}" if peak else "",
             )
-            last.update(seconds=seconds, n_tokens=line["n_tokens"])
+            last.update(seconds=time.monotonic(), n_tokens=line["n_tokens"])
 
     return observe

@@ -37,8 +37,8 @@ def rows_of(lengths: list[int], weights: list[float] | None = None) -> TokenRows
         }
     )
     tokens = np.concatenate([np.full(n, i, np.uint16) for i, n in enumerate(lengths)])
-    has_loss = np.concatenate([np.arange(n) >= (n + 1) // 2 for n in lengths])
-    return TokenRows(table, tokens, has_loss)
+    loss_weights = np.concatenate([np.arange(n) >= (n + 1) // 2 for n in lengths]).astype(np.float16)
+    return TokenRows(table, tokens, loss_weights)
 
 
 def test_without_a_tokenizer_a_loader_gives_lists_of_instructions_and_outputs():
@@ -110,6 +110,32 @@ def test_a_packed_row_keeps_its_examples_apart():
     assert batch.labels.tolist() == [[none, none, 0, 0, none, none, 1], [none, none, 1, none, none, none, none]]
 
 
+def test_a_turn_has_the_weight_that_its_source_gave_it(tokenizer):
+    talk = [
+        {"role": "user", "content": "你好"},
+        {"role": "assistant", "content": "嗯"},
+        {"role": "user", "content": "how are you"},
+        {"role": "assistant", "content": "fine"},
+    ]
+    rows = encode_examples(
+        examples_frame([{"id": "a", "messages": talk, "meta": '{"loss_weights": [null, 0.5, 2, null]}'}]), tokenizer
+    )
+    batch = fill(rows, [[0]], block_size=64)
+    said = batch.labels[0] != IGNORE_INDEX
+    n = len(tokenizer.encode("嗯").ids) + 1  # and the token that ends the turn
+    assert batch.weights[0][said].tolist() == [0.5] * n + [1.0] * (int(said.sum()) - n)
+    assert batch.weights[0][~said].unique().tolist() == [0.0]
+    assert set(fill(rows, [[0]], 64, all_text=True).weights[0][1:].tolist()) == {1.0}
+
+
+@pytest.mark.parametrize("weight", ["-1", "1e9", '"2"', "[]"])
+def test_a_loss_weight_that_is_none_is_refused(tokenizer, weight):
+    talk = [{"role": "user", "content": "问"}, {"role": "assistant", "content": "answer"}]
+    row = {"id": "a", "messages": talk, "meta": f'{{"loss_weights": [null, {weight}]}}'}
+    with pytest.raises(SourceError, match=r"meta\.loss_weights: .*; expected null or a number from 0 to 1000"):
+        encode_examples(examples_frame([row]), tokenizer)
+
+
 def test_all_text_has_labels_but_for_each_examples_first_token():
     batch = fill(rows_of([4, 3]), [[0, 1]], block_size=8, all_text=True)
     assert batch.labels.tolist() == [[IGNORE_INDEX, 0, 0, 0, IGNORE_INDEX, 1, 1]]
@@ -159,5 +185,5 @@ def test_token_files_are_mapped_not_read(tmp_path):
     back = TokenRows.read(tmp_path)
     assert isinstance(back.tokens, np.memmap)
     assert back.tokens.tolist() == rows.tokens.tolist()
-    assert back.has_loss.tolist() == rows.has_loss.tolist()
+    assert back.loss_weights.tolist() == rows.loss_weights.tolist()
     assert back[1][0].tolist() == [1, 1, 1]

@@ -16,7 +16,7 @@ from tasks.core.params import EvaluateParams, TokenizeParams, TrainParams
 from tasks.core.report import Report
 from tasks.core.schema import examples_frame
 from tasks.core.tokens import TokenRows, answer_bytes, bits_per_byte, encode_examples, load_tokenizer, train_tokenizer
-from tasks.core.training import load_checkpoint
+from tasks.core.checkpoints import load_checkpoint
 from tasks.evaluate import chosen_rows, evaluate, figures, unigram, unigram_losses
 from tasks.tokenize import tokenize
 from tasks.train import train
@@ -85,7 +85,8 @@ def measures(data: Path) -> dict:
 @pytest.mark.parametrize(("id", "answer"), [("test0", "巴黎。"), ("test2", "Beijing, and it is old.")])
 def test_bits_per_byte_is_what_one_computes_by_hand(data, id, answer):
     rows = TokenRows.read(data / "tokenize" / "tokens" / "test")
-    tokens, has_loss = rows[rows.rows["id"].to_list().index(id)]
+    tokens, weights = rows[rows.rows["id"].to_list().index(id)]
+    has_loss = weights > 0
     model = load_checkpoint(data / "train" / "checkpoint")
     with torch.no_grad():
         logits = model(torch.from_numpy(tokens.astype("int64"))[None])[0].log_softmax(dim=-1)
@@ -104,8 +105,8 @@ def test_the_unigram_baseline_is_what_one_computes_by_hand(data):
     vocab_size = measures_vocab(data)
     counts = Counter(train_rows.tokens[train_rows.has_loss].tolist())
     n = counts.total()
-    tokens, has_loss = test[0]
-    by_hand = -sum(math.log((counts[t] + 1) / (n + vocab_size)) for t in tokens[has_loss].tolist())
+    tokens, weights = test[0]
+    by_hand = -sum(math.log((counts[t] + 1) / (n + vocab_size)) for t in tokens[weights > 0].tolist())
     row = table(data).row(by_predicate=pl.col("id") == "test0", named=True)
     assert row["unigram_loss"] == pytest.approx(by_hand / row["n_tokens"])
     overall = figures(table(data).filter(id="test0"))

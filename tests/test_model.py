@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 
 from tasks.core.chat import SPECIAL_TOKENS, as_text, render
+from tasks.core.checkpoints import load_checkpoint, save_checkpoint
 from tasks.core.model import IGNORE_INDEX, SIZES, ModelConfig, Transformer, attention, positions
 from tasks.core.schema import canonical
 from tasks.core.tokens import encode, load_tokenizer, train_tokenizer
-from tasks.core.training import load_checkpoint, save_checkpoint
 from tasks.exporters.huggingface import export
 
 TINY = ModelConfig(vocab_size=320, n_layer=2, n_head=4, n_kv_head=2, n_embd=32, n_hidden=48, block_size=48)

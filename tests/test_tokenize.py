@@ -57,8 +57,8 @@ def test_each_split_leaves_its_tokens_and_rows_in_the_order_of_ids(release, tmp_
     assert rows.rows["id"].to_list() == ["a", "b", "c"]
     assert rows.rows["weight"].to_list() == [0.5, 1, 1]
     assert str(rows.tokens.dtype) == "uint16"
-    tokens, has_loss = rows[1]
-    assert tokenizer.decode(tokens[has_loss].tolist()) == "今天晴，气温二十度。"
+    tokens, weights = rows[1]
+    assert tokenizer.decode(tokens[weights > 0].tolist()) == "今天晴，气温二十度。"
     assert report.counts["train_tokens"]["en"] == len(rows[0][0])
     assert report.measures["test"]["rows_longer_than"]["128"] == 0
     assert set(report.measures["train"]["chars_per_token"]) == {"zh", "en"}

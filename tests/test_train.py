@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import socket
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,13 +11,16 @@ import polars as pl
 import pytest
 import torch
 
+from tasks.core.checkpoints import states
 from tasks.core.dataset import fill
 from tasks.core.errors import GateError, ParamsError, SourceError
+from tasks.core.judging import answer_loss, row_losses
 from tasks.core.model import ModelConfig, Transformer
 from tasks.core.params import TokenizeParams, TrainParams
 from tasks.core.schema import examples_frame
 from tasks.core.tokens import TokenRows, encode_examples, train_tokenizer
-from tasks.core.training import answer_loss, fit, learning_rate, model_config, row_losses
+from tasks.core.trackers import curves
+from tasks.core.training import Run, fit, learning_rate, micro_batches, model_config
 from tasks.tokenize import tokenize
 from tasks.train import fingerprint, generate, train
 
@@ -45,6 +50,9 @@ TEXTS = {
         ("Who wrote Hamlet?", "William Shakespeare."),
     ],
 }
+EXACT = TrainParams(
+    block_size=64, pretrain_steps=0, max_steps=3, eval_every=3, tensorboard=False, dtype="float32", threads=1
+)
 SMALL = TrainParams(block_size=64, batch_size=2, pretrain_steps=2, max_steps=5, eval_every=3, tensorboard=False)
 
 
@@ -98,12 +106,132 @@ def test_a_mask_shifted_by_one_gives_another_loss(rows):
     model = Transformer(model_config(400, SMALL)).eval()
     batch = fill(rows, [[0]], 64)
     n_answer_tokens = int(rows.rows["n_answer_tokens"][0])
-    losses = model.token_losses(*batch)[0]
-    tokens, has_loss = rows[0]
+    losses = model.token_losses(*batch[:3])[0]
+    tokens, weights = rows[0]
     logits = model(torch.from_numpy(tokens.astype("int64"))[None])[0].log_softmax(dim=-1)
-    by_hand = [-logits[t - 1, int(tokens[t])].item() for t in range(len(tokens)) if has_loss[t]]
+    by_hand = [-logits[t - 1, int(tokens[t])].item() for t in range(len(tokens)) if weights[t]]
     assert len(by_hand) == n_answer_tokens
     assert losses.tolist() == pytest.approx(by_hand, abs=1e-5)
+
+
+def test_gradients_are_those_of_a_float64_reference(rows):
+    """The reference is the same equations in float64, one row at a time; float32 may differ by rounding alone."""
+    torch.manual_seed(0)
+    config = ModelConfig(vocab_size=400, n_layer=2, n_head=4, n_kv_head=2, n_embd=32, n_hidden=48, block_size=64)
+    model = Transformer(config)
+    exact = Transformer(config).double()
+    exact.load_state_dict(model.state_dict())
+    model.loss(*fill(rows, [[0, 1], [12, 13]], 64)).backward()
+    alone = [exact.token_losses(*fill(rows, [[index]], 64)[:2])[0] for index in (0, 1, 12, 13)]
+    torch.cat(alone).mean().backward()
+    for (name, weight), reference in zip(model.named_parameters(), exact.parameters(), strict=True):
+        error = (weight.grad.double() - reference.grad).norm() / reference.grad.norm()
+        assert error < 1e-5, (name, error)
+
+
+def test_gradients_agree_with_finite_differences(rows):
+    torch.manual_seed(0)
+    config = ModelConfig(vocab_size=400, n_layer=1, n_head=2, n_kv_head=1, n_embd=8, n_hidden=12, block_size=64)
+    model = Transformer(config).double()
+    for weight in model.parameters():  # far from the start, where attention is flat
+        torch.nn.init.normal_(weight, std=0.5)
+    batch = fill(rows, [[0, 11]], 64)
+    model.loss(*batch).backward()
+    chance = torch.Generator().manual_seed(0)
+    for name, weight in model.named_parameters():
+        direction = torch.randn(weight.shape, generator=chance, dtype=torch.float64)
+        with torch.no_grad():
+            losses = []
+            for step in (1e-5, -2e-5):
+                weight += step * direction
+                losses.append(model.loss(*batch).item())
+            weight += 1e-5 * direction
+        slope = (losses[0] - losses[1]) / 2e-5
+        assert (weight.grad * direction).sum().item() == pytest.approx(slope, rel=1e-5, abs=1e-8), name
+
+
+def test_two_passes_of_one_step_have_the_gradient_of_one_large_pass(rows):
+    torch.manual_seed(0)
+    config = model_config(400, EXACT)
+    plan = [[0], [3], [10, 11], [19]]  # answers of different lengths: a mean of the passes' means would differ
+    grads = []
+    for batch_size in (4, 1):
+        run = Run(Transformer(config), EXACT)
+        torch.manual_seed(0)
+        for weight in run.model.parameters():
+            torch.nn.init.normal_(weight, std=0.05)
+        run.learn(micro_batches(rows, plan, 64, batch_size, all_text=False))
+        grads.append([weight.grad.clone() for weight in run.model.parameters()])
+    for one, four in zip(*grads, strict=True):
+        torch.testing.assert_close(one, four, atol=1e-6, rtol=1e-4)
+
+
+def test_a_weight_of_two_counts_twice(rows):
+    torch.manual_seed(0)
+    model = Transformer(model_config(400, SMALL))
+    batch = fill(rows, [[0], [12]], 64)
+    losses, row = model.token_losses(*batch[:3])
+    weights = batch.weights.clone()
+    weights[0] *= 2
+    expected = (2 * losses[row == 0].sum() + losses[row == 1].sum()) / (2 * (row == 0).sum() + (row == 1).sum())
+    assert model.loss(*batch[:3], weights).item() == pytest.approx(expected.item(), abs=1e-6)
+
+
+def test_a_run_stops_when_val_gets_no_better_and_a_resumed_one_stays_stopped(rows, tmp_path):
+    frozen = SMALL.model_copy(update={"learning_rate": 1e-30, "max_steps": 40, "eval_every": 2, "patience": 3})
+    lines = []
+    progress = fit(rows, rows, model_config(400, frozen), frozen, work=tmp_path, on_step=lines.append).progress
+    assert progress.is_over
+    assert (progress.best_step, progress.step) == (2, 8)  # judged at 2 in pretraining, and at 4, 6 and 8 in vain
+    again = fit(rows, rows, model_config(400, frozen), frozen, work=tmp_path, on_step=lines.append).progress
+    assert (again.step, len(lines)) == (8, 8)
+
+
+def test_bfloat16_comes_close_to_float32(rows):
+    lines = {}
+    for dtype in ("float32", "bfloat16"):
+        params = SMALL.model_copy(update={"dtype": dtype})
+        lines[dtype] = fit(rows, rows, model_config(400, params), params).progress.best_loss
+    assert lines["bfloat16"] == pytest.approx(lines["float32"], rel=0.02)
+    assert lines["bfloat16"] != lines["float32"]
+
+
+def test_the_last_states_stay_and_a_damaged_one_is_passed_over(rows, tmp_path, caplog):
+    params = SMALL.model_copy(update={"eval_every": 2, "keep_states": 2})
+    expected = fit(rows, rows, model_config(400, params), params, work=tmp_path)
+    assert [path.name for path in states(tmp_path)] == ["step-00000006", "step-00000007"]
+    (tmp_path / "step-00000007" / "optimizer.safetensors").write_bytes(b"half")
+    lines = []
+    resumed = fit(rows, rows, model_config(400, params), params, work=tmp_path, on_step=lines.append)
+    assert [line["step"] for line in lines] == [7]
+    assert "trying the state before it" in caplog.text
+    assert torch.equal(resumed.model.embedding.weight, expected.model.embedding.weight)
+
+
+@pytest.mark.parametrize("tracker", ["tensorboard", "wandb"])
+def test_curves_are_written_and_no_server_is_asked(rows, tmp_path, tracker, monkeypatch):
+    monkeypatch.delenv("WANDB_MODE", raising=False)
+    monkeypatch.setattr("socket.socket.connect", only_to_this_machine(socket.socket.connect))
+    params = SMALL.model_copy(update={"tensorboard": tracker == "tensorboard", "wandb": tracker == "wandb"})
+    with curves(tmp_path, "train", params) as plot:
+        fit(rows, rows, model_config(400, params), params, on_step=plot)
+    deadline = time.monotonic() + 20  # a process of wandb's own writes, and may not be done yet
+    while not (is_written := holds(tmp_path / tracker, b"val_loss")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert is_written
+    assert [path.name for path in tmp_path.iterdir()] == [tracker]
+
+
+def holds(folder: Path, text: bytes) -> bool:
+    return any(text in path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+def only_to_this_machine(connect):
+    def checked(sock, address):
+        assert sock.family == socket.AF_UNIX or address[0] in ("127.0.0.1", "::1", "localhost"), address
+        return connect(sock, address)
+
+    return checked
 
 
 class Killed(Exception):
@@ -140,7 +268,7 @@ def test_a_killed_step_goes_on_and_leaves_the_same_bytes(tokens, tmp_path):
     vocab_size = json.loads((tmp_path / "whole/train/checkpoint/config.json").read_text())["vocab_size"]
     with pytest.raises(Killed):
         fit(train_rows, val_rows, model_config(vocab_size, SMALL), SMALL, work=work, on_step=killed_at(6))
-    assert (work / "progress.json").is_file()
+    assert (work / "step-00000006" / "progress.json").is_file()
     train(tokens, data / "train", SMALL)
     assert sha256s(data / "train") == sha256s(tmp_path / "whole" / "train")
     assert not (data / "run" / "train").exists()
@@ -154,7 +282,8 @@ def test_another_seed_gives_other_weights(rows):
 
 def test_the_state_holds_safetensors_and_json_only(rows, tmp_path):
     fit(rows, rows, model_config(400, SMALL), SMALL, work=tmp_path / "work")
-    assert {path.suffix for path in (tmp_path / "work").iterdir()} == {".safetensors", ".json"}
+    files = [path for path in (tmp_path / "work").rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} == {".safetensors", ".json"}
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(rows):

@@ -30,38 +30,46 @@ JINJA = (
 )
 
 
+MOST_WEIGHT = 1000.0  # of a turn's loss: far above what anyone means, and held exactly enough by a 16-bit float
+
+
 class Piece(NamedTuple):
     """A stretch of a rendered conversation: one special token, or plain text."""
 
     text: str
     is_special: bool
-    has_loss: bool
+    weight: float  # of its loss; 0 where the model need not say it
+
+    @property
+    def has_loss(self) -> bool:
+        """Whether the model is to say it."""
+        return self.weight > 0
 
 
 def render(
     messages: Sequence[Message],
     tools: str | None = None,
-    loss_weights: Sequence[float] | None = None,
+    loss_weights: Sequence[float | None] | None = None,
     *,
     for_answer: bool = False,
 ) -> list[Piece]:
     """The conversation in pieces; loss is on what an assistant says and on the token that ends its turn.
 
-    `tools` is a JSON list. A turn whose entry in `loss_weights` is 0 has no loss; other weights count as 1.
-    `for_answer` opens one more assistant turn for the model to fill. Raises SourceError for an unknown role or for
-    weights that are not one a message.
+    `tools` is a JSON list. `loss_weights` has one a message, which only assistant turns use; null is 1, 0 no loss.
+    `for_answer` opens one more assistant turn for the model to fill. Raises SourceError for an unknown role, or for
+    weights that are not one a message or not numbers from 0 to MOST_WEIGHT.
     """
-    weights = loss_weights if loss_weights is not None else [1] * len(messages)
+    weights = loss_weights if loss_weights is not None else [None] * len(messages)
     if len(weights) != len(messages):
         raise SourceError(f"meta.loss_weights: expected one a message, {len(messages)}, found {len(weights)}")
     pieces = [_token(BOS)]
     if tools:
-        pieces += [_token(TOOLS), Piece(canonical(json.loads(tools)), False, False), _token(END)]
-    for message, weight in zip(messages, weights, strict=True):
+        pieces += [_token(TOOLS), Piece(canonical(json.loads(tools)), False, 0.0), _token(END)]
+    for message, given in zip(messages, weights, strict=True):
         if message["role"] not in ROLE:
             raise SourceError(f"messages: expected a role of {ROLES}, found {message['role']!r}")
-        has_loss = message["role"] == "assistant" and weight > 0
-        pieces += [_token(ROLE[message["role"]]), Piece(message["content"], False, has_loss), _token(END, has_loss)]
+        weight = _weight(given) if message["role"] == "assistant" else 0.0
+        pieces += [_token(ROLE[message["role"]]), Piece(message["content"], False, weight), _token(END, weight)]
     return [*pieces, _token(ROLE["assistant"])] if for_answer else pieces
 
 
@@ -70,5 +78,13 @@ def as_text(pieces: Sequence[Piece]) -> str:
     return "".join(piece.text for piece in pieces)
 
 
-def _token(text: str, has_loss: bool = False) -> Piece:
-    return Piece(text, True, has_loss)
+def _token(text: str, weight: float = 0.0) -> Piece:
+    return Piece(text, True, weight)
+
+
+def _weight(given: float | None) -> float:
+    if given is None:
+        return 1.0
+    if not isinstance(given, (int, float)) or not 0 <= given <= MOST_WEIGHT:
+        raise SourceError(f"meta.loss_weights: {given!r}; expected null or a number from 0 to {MOST_WEIGHT:.0f}")
+    return float(given)

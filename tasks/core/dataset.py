@@ -56,9 +56,9 @@ class InstructionDataset(Dataset[Any]):
         """The pair, or its tokens and labels, each (T,), cut at block_size."""
         if self.encoded is None:
             return self.pairs[index]
-        tokens, has_loss = self.encoded[range(len(self))[index]]
+        tokens, weights = self.encoded[range(len(self))[index]]
         input_ids = torch.from_numpy(tokens[: self.block_size].astype(np.int64))
-        is_judged = torch.from_numpy(has_loss[: self.block_size].copy())
+        is_judged = torch.from_numpy(weights[: self.block_size] > 0)
         return {"input_ids": input_ids, "labels": input_ids.where(is_judged, IGNORE_INDEX)}
 
     @staticmethod
@@ -83,11 +83,12 @@ def _from_pairs(rows: Sequence[dict[str, str]]) -> pl.DataFrame:
 
 
 class Batch(NamedTuple):
-    """Tensors of (B, T): what the model reads, what it is to say, and which example of the row a token belongs to."""
+    """Tensors of (B, T): what the model reads, what it is to say, the example a token belongs to, its loss's weight."""
 
     input_ids: Tensor
     labels: Tensor
     segments: Tensor  # 1, 2, …; 0 is padding
+    weights: Tensor  # 0 where there is no label
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on `device`."""
@@ -97,29 +98,34 @@ class Batch(NamedTuple):
 Plan = list[list[int]]  # for each row of a batch, the examples that lie in it
 
 
-def fill(rows: TokenRows, plan: Plan, block_size: int, *, all_text: bool = False) -> Batch:
-    """The batch that `plan` describes; examples are cut at block_size. `all_text` labels what users say too."""
+def fill(rows: TokenRows, plan: Plan, block_size: int, *, all_text: bool = False, width: int = 0) -> Batch:
+    """The batch that `plan` describes, at least `width` tokens wide; examples are cut at block_size.
+
+    `all_text` labels what users say too, and weighs every token the same.
+    """
     lengths = [[min(int(rows.lengths[index]), block_size) for index in members] for members in plan]
-    shape = len(plan), max(map(sum, lengths))
+    shape = len(plan), max(width, *map(sum, lengths))
     input_ids, labels, segments = np.full(shape, PADDING), np.full(shape, IGNORE_INDEX), np.zeros(shape, np.int64)
+    weights = np.zeros(shape, np.float32)
     for b, members in enumerate(plan):
         start = 0
         for segment, (index, length) in enumerate(zip(members, lengths[b], strict=True), start=1):
-            tokens, has_loss = (array[:length] for array in rows[index])
+            tokens, loss_weights = (array[:length] for array in rows[index])
             here = slice(start, start + length)
             input_ids[b, here] = tokens
-            labels[b, here] = np.where(has_loss | all_text, input_ids[b, here], IGNORE_INDEX)
-            labels[b, start] = IGNORE_INDEX  # nothing stands before it: the example to its left does not count
+            weights[b, here] = 1 if all_text else loss_weights
+            weights[b, start] = 0  # nothing stands before it: the example to its left does not count
+            labels[b, here] = np.where(weights[b, here] > 0, input_ids[b, here], IGNORE_INDEX)
             segments[b, here] = segment
             start += length
-    return Batch(*map(torch.from_numpy, (input_ids, labels, segments)))
+    return Batch(*map(torch.from_numpy, (input_ids, labels, segments, weights)))
 
 
 def trainable(rows: TokenRows, block_size: int) -> NDArray[np.int64]:
     """The rows that have a token with loss among their first block_size tokens."""
     has_answer = (rows.rows["n_answer_tokens"] > 0).to_numpy().copy()
     for index in np.flatnonzero(has_answer & (rows.lengths > block_size)).tolist():
-        has_answer[index] = rows[index][1][:block_size].any()
+        has_answer[index] = (rows[index][1][:block_size] > 0).any()
     return np.flatnonzero(has_answer)
 
 

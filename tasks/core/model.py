@@ -188,20 +188,32 @@ class Transformer(nn.Module):
         """(B, T) token ids to logits (B, T, vocab_size); arguments as in `hidden`."""
         return F.linear(self.hidden(input_ids, segments, cache), self.embedding.weight)
 
-    def token_losses(self, input_ids: Tensor, labels: Tensor, segments: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def losses_of(self, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Nats of every labelled token, (n,), in reading order, and the row of the batch it is in, (n,).
 
-        `labels` lie over `input_ids`; the shift is here: what is said at t is judged by the label of t + 1.
+        `x` (B, T, C) is of `hidden`. `labels` lie over the input ids; the shift is here: what is said at t is judged by
+        the label of t + 1.
         """
         targets = labels[:, 1:]  # (B, T - 1)
         is_judged = targets != IGNORE_INDEX
-        x = self.hidden(input_ids, segments)[:, :-1][is_judged]  # (n, C): no logits where there is no label
-        losses = F.cross_entropy(F.linear(x, self.embedding.weight), targets[is_judged], reduction="none")
-        return losses, is_judged.nonzero()[:, 0]
+        logits = F.linear(x[:, :-1][is_judged], self.embedding.weight)  # (n, vocab_size): none where there is no label
+        return F.cross_entropy(logits, targets[is_judged], reduction="none"), is_judged.nonzero()[:, 0]
 
-    def loss(self, input_ids: Tensor, labels: Tensor, segments: Tensor | None = None) -> Tensor:
-        """Mean nats per labelled token of the whole batch (not the mean of the rows' means)."""
-        return self.token_losses(input_ids, labels, segments)[0].mean()
+    def loss_of(self, x: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+        """Mean nats per labelled token of the whole batch, by `weights` (B, T); not the mean of the rows' means."""
+        of_labels = weights[:, 1:][labels[:, 1:] != IGNORE_INDEX]  # (n,)
+        return (self.losses_of(x, labels)[0] * of_labels).sum() / of_labels.sum()
+
+    def token_losses(self, input_ids: Tensor, labels: Tensor, segments: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """`losses_of` what `hidden` makes of (B, T) token ids."""
+        return self.losses_of(self.hidden(input_ids, segments), labels)
+
+    def loss(
+        self, input_ids: Tensor, labels: Tensor, segments: Tensor | None = None, weights: Tensor | None = None
+    ) -> Tensor:
+        """`loss_of` what `hidden` makes of (B, T) token ids; without `weights` every labelled token counts the same."""
+        weights = torch.ones_like(labels, dtype=torch.float32) if weights is None else weights
+        return self.loss_of(self.hidden(input_ids, segments), labels, weights)
 
     def sequence_log_probability(self, input_ids: Tensor, labels: Tensor) -> Tensor:
         """log p(labelled tokens | all tokens before), summed over each row, (B,)."""

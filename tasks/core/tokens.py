@@ -28,7 +28,7 @@ SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-ARRAYS = ("tokens", "has_loss")  # files of TokenRows beside rows.parquet
+ARRAYS = ("tokens", "loss_weights")  # files of TokenRows beside rows.parquet
 ENCODE_ROWS = 4096  # conversations encoded at once: bounds memory, changes no token
 
 
@@ -82,20 +82,20 @@ def special_ids(tokenizer: Tokenizer) -> dict[str, int]:
     return {token: id for token, id in ids.items() if id is not None}
 
 
-def encode(conversations: Sequence[Sequence[Piece]], tokenizer: Tokenizer) -> list[tuple[list[int], list[bool]]]:
-    """Each conversation's token ids, and for each token whether it has loss. `tokenizer` is one of `load_tokenizer`."""
+def encode(conversations: Sequence[Sequence[Piece]], tokenizer: Tokenizer) -> list[tuple[list[int], list[float]]]:
+    """Each conversation's token ids, and each token's loss weight. `tokenizer` is one of `load_tokenizer`."""
     texts = [piece.text for pieces in conversations for piece in pieces if not piece.is_special]
     encoded = iter(tokenizer.encode_batch_fast(texts, add_special_tokens=False))
     special = special_ids(tokenizer)
     rows = []
     for pieces in conversations:
         ids: list[int] = []
-        has_loss: list[bool] = []
+        weights: list[float] = []
         for piece in pieces:
             of_piece = [special[piece.text]] if piece.is_special else next(encoded).ids
             ids += of_piece
-            has_loss += [piece.has_loss] * len(of_piece)
-        rows.append((ids, has_loss))
+            weights += [piece.weight] * len(of_piece)
+        rows.append((ids, weights))
     return rows
 
 
@@ -108,15 +108,20 @@ class TokenRows:
 
     rows: pl.DataFrame
     tokens: NDArray[Any]  # (N,) uint16 or uint32
-    has_loss: NDArray[np.bool_]  # (N,) the token is one that the model is to say
+    loss_weights: NDArray[np.float16]  # (N,) of the token's loss; 0 where the model need not say it
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, index: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """Tokens and loss flags of row `index`."""
+    def __getitem__(self, index: int) -> tuple[NDArray[Any], NDArray[np.float16]]:
+        """Tokens and loss weights of row `index`."""
         span = slice(self.offsets[index], self.offsets[index + 1])
-        return self.tokens[span], self.has_loss[span]
+        return self.tokens[span], self.loss_weights[span]
+
+    @cached_property
+    def has_loss(self) -> NDArray[np.bool_]:
+        """(N,) the token is one that the model is to say."""
+        return self.loss_weights > 0
 
     @cached_property
     def lengths(self) -> NDArray[np.int64]:
@@ -131,7 +136,7 @@ class TokenRows:
     def write(self, folder: Path) -> None:
         """Write the arrays and the table of rows into `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
-        for name, array in zip(ARRAYS, (self.tokens, self.has_loss), strict=True):
+        for name, array in zip(ARRAYS, (self.tokens, self.loss_weights), strict=True):
             with whole_file(folder / f"{name}.npy") as temporary, temporary.open("wb") as file:
                 np.save(file, array, allow_pickle=False)
         write_parquet(self.rows, folder / "rows.parquet")
@@ -140,7 +145,7 @@ class TokenRows:
     def read(cls, folder: Path) -> "TokenRows":
         """Memory-map what `write` left in `folder`; raises SourceError when it is not there."""
         if not (folder / "rows.parquet").is_file():
-            raise SourceError(f"{folder}: no token files here; expected tokens.npy, has_loss.npy and rows.parquet")
+            raise SourceError(f"{folder}: no token files here; expected tokens.npy, loss_weights.npy and rows.parquet")
         return cls(read_table(folder / "rows.parquet"), *(_array(folder / f"{name}.npy") for name in ARRAYS))
 
 
@@ -154,13 +159,13 @@ def _array(path: Path) -> NDArray[Any]:
 def encode_examples(examples: pl.DataFrame, tokenizer: Tokenizer) -> TokenRows:
     """Encode an Example table, in its order. Needs id, messages, tools, language, weight and meta."""
     dtype = np.uint16 if tokenizer.get_vocab_size() <= 2**16 else np.uint32
-    tokens, has_loss, n_tokens = [np.empty(0, dtype)], [np.empty(0, np.bool_)], []
+    tokens, loss_weights, n_tokens = [np.empty(0, dtype)], [np.empty(0, np.float16)], []
     for chunk in examples.iter_slices(ENCODE_ROWS):
-        for ids, flags in encode(conversations(chunk), tokenizer):
+        for ids, weights in encode(conversations(chunk), tokenizer):
             tokens.append(np.array(ids, dtype))
-            has_loss.append(np.array(flags, np.bool_))
+            loss_weights.append(np.array(weights, np.float16))
             n_tokens.append(len(ids))
-    n_answer_tokens = [int(flags.sum()) for flags in has_loss[1:]]
+    n_answer_tokens = [int((weights > 0).sum()) for weights in loss_weights[1:]]
     rows = examples.select(
         "id",
         "language",
@@ -168,7 +173,7 @@ def encode_examples(examples: pl.DataFrame, tokenizer: Tokenizer) -> TokenRows:
         n_tokens=pl.Series(n_tokens, dtype=pl.Int32),
         n_answer_tokens=pl.Series(n_answer_tokens, dtype=pl.Int32),
     )
-    return TokenRows(rows, np.concatenate(tokens), np.concatenate(has_loss))
+    return TokenRows(rows, np.concatenate(tokens), np.concatenate(loss_weights))
 
 
 def conversations(examples: pl.DataFrame) -> list[list[Piece]]:
