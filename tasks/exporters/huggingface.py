@@ -16,15 +16,21 @@ from tasks.core.tokens import load_tokenizer, special_ids
 
 def export(model: Transformer, tokenizer_file: Path, folder: Path) -> None:
     """Write `model` and its tokenizer into `folder`."""
+    write_settings(model.config, tokenizer_file, folder)
+    with whole_file(folder / "model.safetensors") as temporary:
+        save_file(llama_weights(model), temporary, metadata={"format": "pt"})
+
+
+def write_settings(config: ModelConfig, tokenizer_file: Path, folder: Path) -> None:
+    """Write all but the weights into `folder`: the shape, the tokenizer, and how both are used.
+
+    Raises SourceError when `tokenizer_file` is not there or lacks a token of the chat template.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     ids = special_ids(load_tokenizer(tokenizer_file))
     named_ids = {"bos_token_id": ids[BOS], "eos_token_id": ids[END], "pad_token_id": ids[PAD]}
-    write_json(llama_config(model.config) | named_ids, folder / "config.json")
-    write_json(
-        named_ids | {"do_sample": False, "max_length": model.config.block_size}, folder / "generation_config.json"
-    )
-    with whole_file(folder / "model.safetensors") as temporary:
-        save_file(llama_weights(model), temporary, metadata={"format": "pt"})
+    write_json(llama_config(config) | named_ids, folder / "config.json")
+    write_json(named_ids | {"do_sample": False, "max_length": config.block_size}, folder / "generation_config.json")
     write_text(tokenizer_file.read_text(encoding="utf-8"), folder / "tokenizer.json")
     write_json(
         {
@@ -35,7 +41,7 @@ def export(model: Transformer, tokenizer_file: Path, folder: Path) -> None:
             "additional_special_tokens": [token for token in SPECIAL_TOKENS if token not in (BOS, END, PAD)],
             "chat_template": JINJA,
             "clean_up_tokenization_spaces": False,
-            "model_max_length": model.config.block_size,
+            "model_max_length": config.block_size,
             "padding_side": "right",
         },
         folder / "tokenizer_config.json",
