@@ -25,6 +25,23 @@ def show_funnel(data: Path) -> None:
     )
 
 
+def show_arms(told: dict[str, Any]) -> None:
+    """Print what `flows.arm_results.tell` found: a line an arm, then what each says."""
+    table = Table("arm", "rows", "bits", "curated - arm", "95 % interval", "verdict", title="Bits per byte of test")
+    for column in table.columns[1:-1]:
+        column.justify = "right"
+    for column in table.columns[:1] + table.columns[4:5]:
+        column.no_wrap = True
+    for name, arm in [("curated", told["curated"]), *told["arms"].items()]:
+        spread = " ".join(f"{bound:+.4f}" for bound in arm.get("interval_95") or ())
+        bits, difference = arm["bits_per_byte"], arm.get("difference")
+        shown = ("–" if bits is None else f"{bits:.4f}", "" if difference is None else f"{difference:+.4f}")
+        table.add_row(name, f"{arm['rows']:,}", *shown, spread, arm.get("verdict", ""))
+    console = Console()
+    console.print(table)
+    console.print(*(arm["sentence"] for arm in told["arms"].values()), sep="\n", highlight=False)
+
+
 def show_preview(result: dict[str, Any]) -> None:
     """Print what `tasks.core.preview.compare` found: where, why, of which type, and some of the rows."""
     console = Console()

@@ -3,7 +3,8 @@
 Arms: `curated` is the train split of the release, children of augment too; `raw` is every row as ingest read it, before
 anything was repaired, merged or dropped. Both have the same tokenizer (which saw curated text only), the same seeds, so
 the same first weights, and the same steps of the same batch shape; no pretraining, the last weights, so no use of val.
-Held out are the rows of test that are no children and fit the block; bits per byte as in tasks/evaluate.py.
+Held out are the rows of test that are no children and fit the block; bits per byte as in tasks/evaluate.py. The verdict
+is that of tasks/core/verdict.py on curated - raw, so negative is better; `examples.parquet` has what it is made of.
 
 What must not be in `raw`, lest it knows the answers. A raw row is left out when, the first that is true:
     held_out       it was itself released in val or test
@@ -15,50 +16,40 @@ The last two look at raw rows, for a row that clean dropped never reached dedup 
 *nearly* repeats a held-out one is not seen; if it matters, it helps `raw`. What decontaminate, score or people took out
 later stays in `raw`: that is what raw is.
 
-The verdict is a paired t-test over seeds: the mean of curated - raw is significant where its 95 % interval,
-mean +- t(n - 1) * s / sqrt(n), leaves out 0. Negative is better. It speaks of chance in training, not in the choice of
-test rows.
+With `fail_if_worse` the curated arm must not be worse than the one that was accepted: tasks/core/accepted.py.
 """
 
 import logging
-from collections.abc import Sequence
-from math import sqrt
+import shutil
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any, NamedTuple
 
+import numpy as np
 import polars as pl
 from tokenizers import Tokenizer
 
-from tasks.core.files import read_examples, scan_examples, whole_folder
+from tasks.core.accepted import against_accepted, in_common, lost_most, read_accepted
+from tasks.core.errors import GateError, ParamsError
+from tasks.core.files import read_examples, scan_examples, whole_folder, write_json, write_parquet
 from tasks.core.ledger import read_ledgers
 from tasks.core.params import LiftParams, TrainParams
 from tasks.core.report import Report
 from tasks.core.schema import SPLITS, prompt_text
 from tasks.core.text import normalised
-from tasks.core.tokens import TokenRows, answer_bytes, bits_per_byte, encode_examples, load_tokenizer, read_released
+from tasks.core.tokens import TokenRows, answer_bytes, encode_examples, load_tokenizer, read_released
+from tasks.core.verdict import JUDGED, WORSE, Words, bits_by_seed, judge, rounded
 
 log = logging.getLogger(__name__)
 
 ARMS = ("curated", "raw")
 REASONS = ("held_out", "merged", "family", "source_family", "equal_prompt")
-DIGITS = 6  # of every float in the report
-# Student's t, two-sided 95 %, by degrees of freedom 1 … 30 (https://www.itl.nist.gov/div898/handbook/eda/section3/eda3672.htm)
-T_95 = (
-    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
-    2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
-    2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
-)  # fmt: skip
-BETTER, WORSE, NO_LIFT = "better", "worse", "no significant lift"
-
-
-class Verdict(NamedTuple):
-    """What the seeds say together."""
-
-    verdict: str  # better, worse, no significant lift
-    sentence: str
-    difference: float | None = None  # mean of curated - raw, bits per byte
-    interval: tuple[float, float] | None = None  # 95 %; None with one seed
+WORDS = Words(
+    better="Curation helps: after curated rows a model needs fewer bits per byte of test than after raw rows",
+    worse="Curation hurts: after curated rows a model needs more bits per byte of test than after raw rows",
+    unclear="No significant lift: what curated and raw rows differ by in bits per byte of test may be chance",
+    unclear_verdict="no significant lift",
+)
 
 
 def survivors(merges: dict[str, str]) -> dict[str, str]:
@@ -74,14 +65,15 @@ def survivors(merges: dict[str, str]) -> dict[str, str]:
 def exclusions(raw: pl.DataFrame, deduped: pl.DataFrame, ledger: pl.DataFrame, held_out: pl.DataFrame) -> pl.DataFrame:
     """id, reason of the `raw` rows that are related to a `held_out` one (see the module), in the order of `raw`.
 
-    `deduped` has id and family of what dedup left, `ledger` is dedup's.
+    `deduped` has id and family of what a dedup left, `ledger` is that dedup's; it may have merged held-out rows too.
     """
     merges = survivors(dict(ledger.filter(action="merge").select("id", "other_id").iter_rows()))
     known = raw.select("id", "family", prompt=normalised(prompt_text()), survivor=pl.col("id").replace(merges)).join(
         deduped.select(survivor="id", joined="family"), on="survivor", how="left", maintain_order="left"
     )
     is_held_out = pl.col("id").is_in(held_out["id"].implode())
-    families = deduped.filter(is_held_out)["family"]  # split may have joined them to others
+    stays = pl.col("id").is_in(held_out["id"].replace(merges).implode())
+    families = deduped.filter(stays)["family"]  # split may have joined them to others
     is_related = pl.col("joined").is_in(pl.concat([families, held_out["family"]]).implode())
     reached = known.filter(is_held_out | is_related)
     prompts = pl.concat([reached["prompt"], held_out.select(prompt=normalised(prompt_text()))["prompt"]])
@@ -95,33 +87,18 @@ def exclusions(raw: pl.DataFrame, deduped: pl.DataFrame, ledger: pl.DataFrame, h
     return known.select("id", reason=reason).drop_nulls("reason")
 
 
-def judge_lift(curated: Sequence[float], raw: Sequence[float]) -> Verdict:
-    """The paired comparison of bits per byte, one of each arm a seed."""
-    differences = [a - b for a, b in zip(curated, raw, strict=True)]
-    if not differences:
-        return Verdict(NO_LIFT, "No row of test could be judged, so nothing is known of the lift.")
-    mean, n = fmean(differences), len(differences)
-    if n == 1:
-        return Verdict(NO_LIFT, f"One seed gives {mean:+.4f} bits per byte but no interval; nothing is proven.", mean)
-    margin = T_95[min(n - 1, len(T_95)) - 1] * stdev(differences) / sqrt(n)
-    low, high = mean - margin, mean + margin
-    verdict = BETTER if high < 0 else WORSE if low > 0 else NO_LIFT
-    words = {
-        BETTER: "Curation helps: after curated rows a model needs fewer bits per byte of test than after raw rows",
-        WORSE: "Curation hurts: after curated rows a model needs more bits per byte of test than after raw rows",
-        NO_LIFT: "No significant lift: what curated and raw rows differ by in bits per byte of test may be chance",
-    }
-    share = mean / fmean(raw)
-    sentence = f"{words[verdict]} ({mean:+.4f}, {share:+.1%}; 95 % interval {low:+.4f} to {high:+.4f}; {n} seeds)."
-    return Verdict(verdict, sentence, mean, (low, high))
+def dedup_of(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What `exclusions` asks of the folder that a dedup left: id and family of its rows, and its ledger."""
+    return scan_examples(folder).select("id", "family").collect(), read_ledgers(folder)
 
 
 def of_arm(train: TrainParams, params: LiftParams, seed: int) -> TrainParams:
-    """How one model of either arm is trained: as `train` says, but for what `params` say and without val."""
+    """How one model of any arm is trained: as `train` says, but for what `params` say and without val."""
     return train.model_copy(
         update={
             "seed": seed,
             "batch_size": params.batch_size,
+            "accumulate": 1,
             "pretrain_steps": 0,
             "max_steps": params.max_steps,
             "eval_every": params.max_steps,
@@ -131,68 +108,123 @@ def of_arm(train: TrainParams, params: LiftParams, seed: int) -> TrainParams:
 
 
 class Held(NamedTuple):
-    """What both arms are judged on."""
+    """What all arms are judged on."""
 
     rows: TokenRows
     nothing: TokenRows  # stands for val, which chooses nothing here
     n_bytes: pl.DataFrame  # id, n_bytes of the answers
 
 
-def bits(rows: TokenRows, held: Held, vocab_size: int, params: TrainParams) -> tuple[float | None, int]:
-    """Train on `rows`; bits per byte of the held-out rows that fit (None where there are none), and tokens read."""
-    from tasks.core.training import fit, model_config, reproducible, row_losses
+def hold_out(test: pl.DataFrame, tokenizer: Tokenizer, block_size: int) -> Held:
+    """The rows of `test` that came from a source and fit `block_size` whole."""
+    rows = test.filter(made_by="source")
+    encoded = encode_examples(rows, tokenizer)
+    fits = pl.Series(encoded.lengths <= block_size, dtype=pl.Boolean)
+    held = rows.filter(fits)
+    return Held(
+        picked(encoded, fits.arg_true(), held),
+        picked(encoded, fits.arg_true().head(0), held.head(0)),
+        held.select("id", n_bytes=answer_bytes(held)),
+    )
+
+
+def encode_arms(examples: dict[str, pl.DataFrame], tokenizer: Tokenizer) -> dict[str, TokenRows]:
+    """Every arm's rows as `encode_examples` gives them; what several rows say is encoded once, as arms share most."""
+    rows = pl.concat(list(examples.values())).with_row_index("at")
+    first = rows.select(pl.col("at").min().over("messages", "tools", "meta"))["at"]
+    encoded = encode_examples(rows.filter(rows["at"] == first), tokenizer)
+    places = first.unique().sort().search_sorted(first)
+    arms, start = {}, 0
+    for arm, of_arm in examples.items():
+        arms[arm] = picked(encoded, places.slice(start, len(of_arm)), of_arm)
+        start += len(of_arm)
+    return arms
+
+
+def picked(encoded: TokenRows, at: pl.Series, examples: pl.DataFrame) -> TokenRows:
+    """The rows of `encoded` at these places, as those of `examples`, which say the same."""
+    counts = (encoded.rows[name].gather(at) for name in ("n_tokens", "n_answer_tokens"))
+    found = [encoded[place] for place in at]
+    tokens = np.concatenate([encoded.tokens[:0], *(tokens for tokens, _ in found)])
+    weights = np.concatenate([encoded.loss_weights[:0], *(weights for _, weights in found)])
+    return TokenRows(examples.select("id", "language", "weight").with_columns(*counts), tokens, weights)
+
+
+def nats_of(rows: TokenRows, held: Held, vocab_size: int, params: TrainParams) -> tuple[pl.DataFrame, int]:
+    """Train on `rows`; id, n_bytes and nats of the held-out rows that fit, and how many tokens training read."""
+    from tasks.core.devices import reproducible
+    from tasks.core.judging import row_losses
+    from tasks.core.training import fit, model_config
 
     fitted = fit(rows, held.nothing, model_config(vocab_size, params), params)
     with reproducible(params.seed, params.threads):
         judged = row_losses(fitted.model, held.rows).join(held.n_bytes, on="id", maintain_order="left")
-    nats = float((judged["loss"] * judged["n_tokens"]).sum())
-    return bits_per_byte(nats, int(judged["n_bytes"].sum())), fitted.progress.n_tokens
+    return judged.select("id", "n_bytes", nats=pl.col("loss") * pl.col("n_tokens")), fitted.progress.n_tokens
 
 
-def compare(
+def train_arms(
     arms: dict[str, TokenRows], held: Held, vocab_size: int, params: LiftParams, train: TrainParams
-) -> dict[str, Any]:
-    """Train both `arms` with every seed; the runs, their means and the verdict, rounded."""
-    runs: list[dict[str, Any]] = []
+) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Train every arm with every seed: arm, seed, id, n_bytes and nats, sorted, and the tokens that each arm read."""
+    tables = [pl.DataFrame(schema={"arm": pl.String, **JUDGED})]
     n_read = dict.fromkeys(arms, 0)
     for seed in params.seeds:
-        found: dict[str, Any] = {"seed": seed}
         for arm, rows in arms.items():
-            found[arm], n_tokens = bits(rows, held, vocab_size, of_arm(train, params, seed))
+            judged, n_tokens = nats_of(rows, held, vocab_size, of_arm(train, params, seed))
             n_read[arm] += n_tokens
-        log.info("%s", found)
-        runs.append(found)
-    judged = [found for found in runs if found["curated"] is not None]
-    said = judge_lift(*([found[arm] for found in judged] for arm in ARMS))
-    for found in judged:
-        found["difference"] = round(found["curated"] - found["raw"], DIGITS)
-        found |= {arm: round(found[arm], DIGITS) for arm in ARMS}
+            tables.append(judged.select(pl.lit(arm).alias("arm"), pl.lit(seed, pl.Int64).alias("seed"), pl.all()))
+            told = ", ".join(f"{bits:.4f} bits per byte" for bits in bits_by_seed(tables[-1], [seed])) or "not judged"
+            log.info("seed %d, %s: %s", seed, arm, told)
+    return pl.concat(tables).sort("arm", "seed", "id"), n_read
+
+
+def compare(judged: pl.DataFrame, seeds: list[int]) -> dict[str, Any]:
+    """The verdict on curated and raw rows, with the bits per byte of both, meaned and of every seed."""
+    bits = {arm: bits_by_seed(judged.filter(arm=arm), seeds) for arm in ARMS}
+    pairs = list(zip(*bits.values(), strict=True)) or [(None, None)] * len(seeds)
+    runs = [
+        {"seed": seed, "curated": rounded(curated), "raw": rounded(raw)}
+        | ({} if curated is None else {"difference": rounded(curated - raw)})
+        for seed, (curated, raw) in zip(seeds, pairs, strict=True)
+    ]
+    means = {arm: rounded(fmean(values)) if values else None for arm, values in bits.items()}
+    return {**judge(bits["curated"], bits["raw"], WORDS).measures(), "bits_per_byte": means, "runs": runs}
+
+
+def counts_of(arms: dict[str, TokenRows]) -> dict[str, dict[str, int]]:
+    """Rows, tokens and answer tokens of every arm."""
     return {
-        "verdict": said.verdict,
-        "sentence": said.sentence,
-        "difference": None if said.difference is None else round(said.difference, DIGITS),
-        "interval_95": None if said.interval is None else [round(bound, DIGITS) for bound in said.interval],
-        "bits_per_byte": {
-            arm: round(fmean(found[arm] for found in judged), DIGITS) if judged else None for arm in ARMS
-        },
-        "runs": runs,
-        "tokens_read": n_read,
+        "rows": {arm: len(rows) for arm, rows in arms.items()},
+        "tokens": {arm: len(rows.tokens) for arm, rows in arms.items()},
+        "answer_tokens": {arm: int(rows.has_loss.sum()) for arm, rows in arms.items()},
     }
 
 
-def lift(data: Path, target: Path, params: LiftParams, *, train_params: TrainParams) -> Report:
-    """Compare the arms on what the steps left below `data`; leave report.json in `target`."""
+def lift(
+    data: Path, target: Path, params: LiftParams, *, train_params: TrainParams, baseline: Path | None = None
+) -> Report:
+    """Compare the arms on what the steps left below `data`; leave report.json and examples.parquet in `target`.
+
+    With `fail_if_worse` the curated arm is compared with the one accepted into `baseline` too; where it is worse,
+    `data`/run/failed-lift.json has the evidence, nothing is left in `target` and GateError is raised.
+    """
+    accepted = read_accepted(baseline, params, train_params) if params.fail_if_worse and baseline else None
+    if params.fail_if_worse and accepted is None:
+        raise ParamsError("lift.fail_if_worse: no baseline folder was given; expected the project's baseline/")
+    evidence = data / "run" / "failed-lift.json"
+    evidence.unlink(missing_ok=True)
     release = data / "release"
     train, val, test = (read_released(release, split) for split in SPLITS)
     raw = read_examples(data / "ingest")
-    deduped = scan_examples(data / "dedup").select("id", "family").collect()
-    ledger = read_ledgers(data / "dedup")
-    excluded = exclusions(raw, deduped, ledger, pl.concat([val, test]))
+    excluded = exclusions(raw, *dedup_of(data / "dedup"), pl.concat([val, test]))
     tokenizer = load_tokenizer(data / "tokenize" / "tokenizer.json")
     examples = {"curated": train, "raw": raw.join(excluded, on="id", how="anti", maintain_order="left")}
-    arms = {arm: encode_examples(rows, tokenizer) for arm, rows in examples.items()}
+    arms = encode_arms(examples, tokenizer)
     held = hold_out(test, tokenizer, train_params.block_size)
-    measures = compare(arms, held, tokenizer.get_vocab_size(), params, train_params)
+    common = in_common(accepted, held.n_bytes) if accepted else None
+    judged, n_read = train_arms(arms, held, tokenizer.get_vocab_size(), params, train_params)
+    measures = compare(judged, params.seeds)
+    measures["tokens_read"] = n_read
     measures["tokens_per_run"] = params.max_steps * params.batch_size * train_params.block_size  # padding counted
     measures["held_out"] = {
         "rows": len(held.rows),
@@ -200,23 +232,22 @@ def lift(data: Path, target: Path, params: LiftParams, *, train_params: TrainPar
         "answer_tokens": int(held.rows.has_loss.sum()),
         "n_bytes": int(held.n_bytes["n_bytes"].sum()),
     }
-    counts = {
-        "rows": {arm: len(rows) for arm, rows in arms.items()},
-        "tokens": {arm: len(rows.tokens) for arm, rows in arms.items()},
-        "answer_tokens": {arm: int(rows.has_loss.sum()) for arm, rows in arms.items()},
-        "excluded": {reason: excluded.filter(reason=reason).height for reason in REASONS},
-    }
+    if common is not None:
+        measures["baseline"] = hold_to(common, judged, params, target, evidence)
+    counts = counts_of(arms) | {"excluded": {reason: excluded.filter(reason=reason).height for reason in REASONS}}
     with whole_folder(target) as folder:
+        write_parquet(judged, folder / "examples.parquet")
         return Report("lift", len(raw), len(examples["raw"]), counts=counts, measures=measures).write(folder)
 
 
-def hold_out(test: pl.DataFrame, tokenizer: Tokenizer, block_size: int) -> Held:
-    """The rows of `test` that came from a source and fit `block_size` whole."""
-    rows = test.filter(made_by="source")
-    fits = pl.Series(encode_examples(rows, tokenizer).lengths <= block_size, dtype=pl.Boolean)
-    rows = rows.filter(fits)
-    return Held(
-        encode_examples(rows, tokenizer),
-        encode_examples(rows.head(0), tokenizer),
-        rows.select("id", n_bytes=answer_bytes(rows)),
-    )
+def hold_to(
+    common: pl.DataFrame, judged: pl.DataFrame, params: LiftParams, target: Path, evidence: Path
+) -> dict[str, Any]:
+    """Judge the curated arm on the rows in `common` with what was accepted; see `lift` for where it is worse."""
+    curated = judged.filter(arm="curated")
+    found = against_accepted(curated, common, params)
+    if found["verdict"] == WORSE:
+        shutil.rmtree(target, ignore_errors=True)  # of an earlier run
+        write_json({**found, "rows": lost_most(curated, common)}, evidence)
+        raise GateError(f"lift: {found['sentence']}\nevidence: {evidence}")
+    return found

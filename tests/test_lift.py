@@ -1,5 +1,8 @@
-"""Raw and curated rows are compared on equal terms, and no raw row knows what is held out."""
+"""Raw and curated rows are compared on equal terms, no raw row knows what is held out, the gate stops what is worse."""
 
+import json
+import math
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -7,14 +10,17 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from tasks.core.files import write_examples, write_parquet
+from tasks.core.errors import GateError, ParamsError, SourceError
+from tasks.core.files import write_examples, write_json, write_parquet
 from tasks.core.ledger import event, ledger_frame
+from tasks.core.model_sections import of_lift
 from tasks.core.params import LiftParams, TokenizeParams, TrainParams
 from tasks.core.report import Report
 from tasks.core.schema import examples_frame
-from tasks.core.tokens import load_tokenizer
+from tasks.core.tokens import encode_examples, load_tokenizer
 from tasks.core.training import fit, model_config
-from tasks.lift import exclusions, hold_out, judge_lift, lift, of_arm, survivors
+from tasks.core.verdict import judge
+from tasks.lift import WORDS, encode_arms, exclusions, hold_out, lift, of_arm, survivors
 from tasks.tokenize import tokenize
 
 PARAMS = LiftParams(seeds=[0, 1, 2], max_steps=3, batch_size=2)
@@ -98,6 +104,12 @@ def test_a_dropped_row_of_the_same_source_family_is_left_out():
     assert found == {"d": "source_family", "h": "held_out", "m": "merged", "n": "source_family"}
 
 
+def test_where_a_dedup_merged_the_held_out_row_itself_the_row_that_it_became_is_left_out():
+    raw = [example("t", "<b>写一首诗</b>"), example("u", "Name a planet")]
+    found = excluded(raw, known(t="t", u="u"), merged(h="t"), [example("h", "写一首诗吧", family="h")])
+    assert found == {"t": "family"}
+
+
 def test_rows_that_later_steps_dropped_stay_in_raw():
     raw = [example("bad", "坏行", "!!!!"), example("contaminated", "def f(x):"), example("h", "held out")]
     assert excluded(raw, known(contaminated="contaminated", h="h"), merged(), [example("h", "held out")]) == {
@@ -106,7 +118,7 @@ def test_rows_that_later_steps_dropped_stay_in_raw():
 
 
 def test_curated_that_always_needs_fewer_bits_is_better():
-    said = judge_lift([2.0, 2.1, 1.9], [2.5, 2.6, 2.41])
+    said = judge([2.0, 2.1, 1.9], [2.5, 2.6, 2.41], WORDS)
     assert said.verdict == "better"
     assert said.difference == pytest.approx(-0.5033, abs=1e-4)
     assert said.interval == pytest.approx((-0.5177, -0.4890), abs=1e-4)  # -0.5033 ± 4.303 * 0.00577 / √3
@@ -115,7 +127,7 @@ def test_curated_that_always_needs_fewer_bits_is_better():
 
 
 def test_curated_that_always_needs_more_bits_is_worse():
-    said = judge_lift([2.5, 2.6, 2.41], [2.0, 2.1, 1.9])
+    said = judge([2.5, 2.6, 2.41], [2.0, 2.1, 1.9], WORDS)
     assert (said.verdict, said.sentence.split(":")[0]) == ("worse", "Curation hurts")
 
 
@@ -129,7 +141,7 @@ def test_curated_that_always_needs_more_bits_is_worse():
     ],
 )
 def test_what_may_be_chance_is_no_significant_lift(curated, raw):
-    assert judge_lift(curated, raw).verdict == "no significant lift"
+    assert judge(curated, raw, WORDS).verdict == "no significant lift"
 
 
 @pytest.fixture(scope="module")
@@ -198,9 +210,34 @@ def test_the_mean_and_the_difference_are_those_of_the_runs(data):
 def test_the_same_seeds_give_the_same_report_and_nothing_else_is_left(data):
     before = {path.name for path in data.iterdir()}
     lift(data, data / "again", PARAMS, train_params=TRAINING)
-    assert (data / "again" / "report.json").read_bytes() == (data / "lift" / "report.json").read_bytes()
-    assert [path.name for path in (data / "lift").iterdir()] == ["report.json"]
+    left = ("examples.parquet", "report.json")
+    for name in left:
+        assert (data / "again" / name).read_bytes() == (data / "lift" / name).read_bytes()
+    assert sorted(path.name for path in (data / "lift").iterdir()) == sorted(left)
     assert {path.name for path in data.iterdir()} == before | {"again"}
+
+
+def test_the_nats_of_every_held_out_row_sum_up_to_the_bits_of_the_report(data):
+    judged = pl.read_parquet(data / "lift" / "examples.parquet")
+    assert judged.columns == ["arm", "seed", "id", "n_bytes", "nats"]
+    assert judged["nats"].dtype == pl.Float64
+    assert judged.select("arm", "seed", "id").rows() == [(a, s, "h") for a in ("curated", "raw") for s in (0, 1, 2)]
+    for run in Report.read(data / "lift").measures["runs"]:
+        for arm in ("curated", "raw"):
+            rows = judged.filter(arm=arm, seed=run["seed"])
+            assert rows["nats"].sum() / math.log(2) / rows["n_bytes"].sum() == pytest.approx(run[arm], abs=1e-6)
+
+
+def test_rows_encoded_once_for_all_arms_are_those_that_each_arm_would_have_encoded(data):
+    tokenizer = load_tokenizer(data / "tokenize" / "tokenizer.json")
+    rows = [example("a", "中国的首都？", "北京。"), example("b", "Name a planet", "Mars", weight=0.5)]
+    again = [example("c", "Name a planet", "Mars", language="en"), rows[0], rows[0] | {"id": "d"}]
+    examples = {"one": examples_frame(rows), "two": examples_frame(again), "none": examples_frame([])}
+    for arm, encoded in encode_arms(examples, tokenizer).items():
+        alone = encode_examples(examples[arm], tokenizer)
+        assert encoded.rows.equals(alone.rows), arm
+        assert encoded.tokens.tolist() == alone.tokens.tolist()
+        assert encoded.loss_weights.tolist() == alone.loss_weights.tolist()
 
 
 def test_no_row_of_test_that_fits_gives_a_report_that_says_so(data):
@@ -210,6 +247,143 @@ def test_no_row_of_test_that_fits_gives_a_report_that_says_so(data):
     assert measures["bits_per_byte"] == {"curated": None, "raw": None}
     assert measures["verdict"] == "no significant lift"
     assert "nothing is known" in measures["sentence"]
+
+
+GATED = LiftParams(seeds=[0, 1, 2], max_steps=6, batch_size=2, fail_if_worse=True)
+THINGS = {
+    "茶": "tea",
+    "书": "book",
+    "灯": "lamp",
+    "门": "door",
+    "船": "boat",
+    "伞": "umbrella",
+    "钟": "clock",
+    "碗": "bowl",
+}
+
+
+def build(data: Path, broken: bool = False, **changed: str) -> Path:
+    """A release whose train rows teach how those of test answer, or gibberish; `changed` are answers of test."""
+    rows = []
+    for zh, en in THINGS.items():
+        rows.append(example(f"{en}-zh", f"{zh}在哪里？", f"{zh}在房间的桌子旁边。"))
+        rows.append(example(f"{en}-en", f"Where is the {en}?", f"The {en} is next to the table."))
+    tested = {"clock-zh", "clock-en", "bowl-zh", "bowl-en"}
+    kept = [row for row in rows if row["id"] not in tested]
+    if broken:
+        kept = [example(row["id"], row["messages"][0]["content"], "锟斤拷烫烫烫 ï¿½ï¿½ xQ#9" * 2) for row in kept]
+    test = [row for row in rows if row["id"] in tested]
+    for row in test:
+        row["messages"][1]["content"] = changed.get(row["id"].replace("-", "_"), row["messages"][1]["content"])
+    for step in ("ingest/s", "dedup"):
+        write_examples(examples_frame(kept + test), data / step / "examples", 100)
+    write_parquet(merged(), data / "dedup" / "ledger.parquet")
+    for split, of_split in {"train": kept, "val": test[:0], "test": test}.items():
+        write_parquet(examples_frame([row | {"split": split} for row in of_split]), data / f"release/{split}.parquet")
+    tokenize(data / "release", data / "tokenize", TokenizeParams(vocab_size=320))
+    return data
+
+
+def gate(data: Path, baseline: Path, params: LiftParams = GATED, train: TrainParams = TRAINING) -> Report:
+    return lift(data, data / "lift", params, train_params=train, baseline=baseline)
+
+
+@pytest.fixture(scope="module")
+def accepted(tmp_path_factory) -> Path:
+    """A good build, of which baseline/ has what is to be accepted."""
+    folder = tmp_path_factory.mktemp("accepted")
+    data = build(folder / "data")
+    params = GATED.model_copy(update={"fail_if_worse": False})
+    lift(data, data / "lift", params, train_params=TRAINING)
+    judged = pl.read_parquet(data / "lift" / "examples.parquet").filter(arm="curated").drop("arm")
+    write_parquet(judged, folder / "baseline" / "lift.parquet")
+    manifest = {"release": {}, "params": {"train": TRAINING.model_dump(), "lift": params.model_dump()}}
+    write_json(manifest, folder / "baseline" / "manifest.json")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def passed(accepted) -> Report:
+    """The accepted build held to itself, with params changed that no arm depends on."""
+    (accepted / "data" / "run").mkdir()
+    (accepted / "data" / "run" / "failed-lift.json").write_text("{}")  # of an earlier build
+    train = {"pretrain_steps": 1, "max_steps": 9, "batch_size": 7, "seed": 7, "keep": "best", "tensorboard": False}
+    return gate(accepted / "data", accepted / "baseline", train=TRAINING.model_copy(update=train))
+
+
+def test_the_gate_lets_a_build_pass_that_is_as_good_as_the_accepted_one(accepted, passed):
+    found = passed.measures["baseline"]
+    assert (found["verdict"], found["difference"], found["rows_common"]) == ("no significant difference", 0.0, 4)
+    assert found["bits_per_byte"]["curated"] == found["bits_per_byte"]["accepted"]
+    assert "Not worse than what was accepted" in found["sentence"]
+    assert not (accepted / "data" / "run" / "failed-lift.json").exists()
+
+
+def test_the_gate_stops_a_build_whose_rows_got_broken_and_leaves_evidence_and_no_report(accepted, tmp_path):
+    data = build(tmp_path / "data", broken=True)
+    (data / "lift").mkdir()
+    (data / "lift" / "report.json").write_text("{}")  # of an earlier build
+    with pytest.raises(GateError, match=r"(?s)Worse than what was accepted: .* 3 seeds\)\..*failed-lift.json"):
+        gate(data, accepted / "baseline")
+    evidence = json.loads((data / "run" / "failed-lift.json").read_text())
+    assert evidence["verdict"] == "worse"
+    assert evidence["interval_95"][0] > 0
+    assert {row["id"] for row in evidence["rows"]} == {"clock-zh", "clock-en", "bowl-zh", "bowl-en"}
+    assert all(row["nats"] > row["accepted"] for row in evidence["rows"])
+    assert not (data / "lift").exists()
+
+
+def test_without_the_flag_nothing_of_the_baseline_is_read(accepted, tmp_path):
+    params = GATED.model_copy(update={"fail_if_worse": False, "seeds": [3], "max_steps": 1})
+    assert "baseline" not in gate(accepted / "data", tmp_path / "nowhere", params).measures
+
+
+def test_rows_whose_text_changed_are_left_out_of_the_gate(accepted, tmp_path):
+    changed = build(tmp_path / "data", bowl_zh="碗在厨房里。", clock_en="The clock is in the hall, on the left wall.")
+    assert gate(changed, accepted / "baseline").measures["baseline"]["rows_common"] == 2
+
+
+def test_a_build_without_a_common_row_says_so(accepted, tmp_path):
+    others = {f"{name}_{language}": "好" for name in ("clock", "bowl") for language in ("zh", "en")}
+    with pytest.raises(SourceError, match=r"lift\.parquet: no row in common with the 4 of today's"):
+        gate(build(tmp_path / "data", **others), accepted / "baseline")
+
+
+@pytest.mark.parametrize(
+    ("params", "train", "told"),
+    [
+        ({"seeds": [0, 1]}, {}, r"lift.seeds: \[0, 1\] here, \[0, 1, 2\] when baseline/ was accepted"),
+        ({"max_steps": 5}, {}, "lift.max_steps: 5 here, 6 when"),
+        ({}, {"size": "micro"}, "train.size: micro here, nano when"),
+        ({}, {"block_size": 32}, "train.block_size: 32 here, 64 when"),
+    ],
+)
+def test_arms_that_were_trained_otherwise_are_not_compared(accepted, params, train, told):
+    with pytest.raises(ParamsError, match=told):
+        gate(
+            accepted / "data", accepted / "baseline", GATED.model_copy(update=params), TRAINING.model_copy(update=train)
+        )
+
+
+@pytest.mark.parametrize("name", ["lift.parquet", "manifest.json"])
+def test_a_baseline_that_was_never_accepted_is_named_with_the_command_that_makes_it(accepted, tmp_path, name):
+    baseline = Path(shutil.copytree(accepted / "baseline", tmp_path / "baseline"))
+    (baseline / name).unlink()
+    with pytest.raises(SourceError, match=rf"baseline/{name}: not there; .*instructflow accept"):
+        gate(accepted / "data", baseline)
+
+
+def test_a_gate_with_one_seed_is_refused_for_it_could_never_close():
+    with pytest.raises(ValidationError, match="fail_if_worse needs at least 2 seeds"):
+        LiftParams(seeds=[1], fail_if_worse=True)
+
+
+def test_the_page_tells_what_the_gate_found(passed):
+    section = of_lift(passed)
+    assert "No significant lift" in section.sentence or "Curation" in section.sentence
+    assert "Not worse than what was accepted" in section.sentence
+    [table] = [table for table in section.tables if table.title == "baseline"]
+    assert ["rows_common", 4] in table.rows
 
 
 def test_equal_seeds_are_refused():
