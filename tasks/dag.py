@@ -73,7 +73,9 @@ def stages(project: Path, data: Path, params: Params) -> Iterator[Stage]:
     annotations = project / "annotations"
     yield Stage("import_annotations", "import_annotations", (annotations, labels, params.import_annotations))
     yield Stage("classify", "classify", (decontaminated, labels, data / "classify", params.classify))
-    yield Stage("score", "score", (data / "classify", data / "score", params.score))
+    accepted = {"baseline": str(resolve(params.score.baseline, project))} if params.score.baseline else {}
+    scored = params.score.model_copy(update=accepted)
+    yield Stage("score", "score", (data / "classify", data / "score", scored))
     yield Stage("split", "split", (data / "score", data / "split", params.split))
     yield _gate(project, data, params, "split")
     yield Stage("augment", "augment", (data / "split", data / "augment", params.augment))
@@ -83,7 +85,8 @@ def stages(project: Path, data: Path, params: Params) -> Iterator[Stage]:
     yield Stage("tokenize", "tokenize", (released, tokens, params.tokenize))
     yield Stage("train", "train", (tokens, model, params.train))
     yield Stage("evaluate", "evaluate", (released, tokens, model, data / "evaluate", params.evaluate))
-    yield Stage("lift", "lift", (data, data / "lift", params.lift), {"train_params": params.train})
+    compared = {"train_params": params.train, "baseline": project / "baseline"}
+    yield Stage("lift", "lift", (data, data / "lift", params.lift), compared)
     yield Stage("report", "report", (data, data / "report", params.report))
 
 

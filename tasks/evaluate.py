@@ -1,109 +1,78 @@
-"""Judge the checkpoint on val and test, beside what a unigram model says of the same tokens.
+"""Judge the checkpoint on val, test and some of train, beside what models without attention say of the same tokens.
 
 Only answer tokens count: what an assistant says and the token that ends its turn (tasks/core/chat.py). A row that is
 longer than the model's block is counted, not cut and not judged.
 
-    loss           nats per answer token, over all tokens of a group (not the mean of the rows' means)
-    perplexity     exp(loss)
-    bits_per_byte  nats of all answer tokens / ln 2 / UTF-8 bytes of the answers. The nats of the tokens that end turns
-                   are in it, for the model has to say where an answer ends; bytes are those of what is said alone. It
-                   compares across tokenizers, as perplexity does not (Gao et al. 2020, arXiv:2101.00027, section 3.1)
-    unigram_…      the same of p(token) = (n(token) + 1) / (N + vocabulary), from the N answer tokens of train
-    saving_ratio   1 - bits_per_byte / unigram_bits_per_byte; the model knows something when it is TARGET_SAVING or more
+    loss            nats per answer token, over all tokens of a group (not the mean of the rows' means)
+    perplexity      exp(loss)
+    bits_per_byte   nats of all answer tokens / ln 2 / UTF-8 bytes of the answers. The nats of the tokens that end turns
+                    are in it, for the model has to say where an answer ends; bytes are those of what is said alone. It
+                    compares across tokenizers, as perplexity does not (Gao et al. 2020, arXiv:2101.00027, section 3.1)
+    …_95            its 95 % interval over families (tasks/core/bootstrap.py): chance in the choice of rows
+    ifd             loss / loss of the same answers without their instructions (tasks/core/suspects.py)
+    unigram_…       the same of token counts; ngram_… of an interpolated Kneser-Ney model (tasks/core/baselines.py)
+    saving_over_…   1 - bits_per_byte / that of the baseline; the aim over the unigram model is TARGET_SAVING
 
-examples.parquet has a row for each row judged: id, split, language, instruction_type, source, length, n_tokens (answer
-tokens), loss and unigram_loss (mean nats per answer token), n_bytes (of the answers).
+examples.parquet has a row for each row judged: id, split, family, language, instruction_type, source, length, n_tokens
+(answer tokens), n_bytes (of the answers), loss, loss_alone (without the instructions), unigram_loss, ngram_loss (mean
+nats per answer token), ifd.
 """
 
 import logging
-import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from tasks.core.baselines import Baseline, ngram, unigram
+from tasks.core.baselines import row_losses as row_baseline_losses
 from tasks.core.chat import END, render
 from tasks.core.errors import SourceError
+from tasks.core.figures import GROUPS, breakdown
 from tasks.core.files import whole_folder, write_parquet
 from tasks.core.params import EvaluateParams
 from tasks.core.report import Report, length_bucket
-from tasks.core.schema import answer_text, conversation_text, prompt_text
+from tasks.core.schema import SPLITS, answer_text, conversation_text, prompt_text
+from tasks.core.suspects import KINDS, shown, suspicion
 from tasks.core.text import units_of
-from tasks.core.tokens import (
-    TokenRows,
-    answer_bytes,
-    bits_per_byte,
-    encode,
-    load_tokenizer,
-    read_released,
-    special_ids,
-)
+from tasks.core.tokens import TokenRows, answer_bytes, encode, load_tokenizer, read_released, special_ids
 
 if TYPE_CHECKING:
     from tasks.core.model import Transformer
 
 log = logging.getLogger(__name__)
 
-JUDGED = ("val", "test")
-GROUPS = ("language", "instruction_type", "source", "length")
 TARGET_SAVING = 0.2  # the project's aim: at least 20 % fewer bits per byte than the unigram baseline
-DIGITS = 6  # of every float in the report
 
 
-def unigram(train: TokenRows, vocab_size: int) -> NDArray[np.float64]:
-    """Nats of each token (vocab_size,), by its count, plus one, among the answer tokens of `train`."""
-    counts = np.bincount(train.tokens[train.has_loss], minlength=vocab_size) + 1
-    return np.log(counts.sum()) - np.log(counts)  # type: ignore[no-any-return]
+def judge(examples: pl.DataFrame, losses: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    """The table examples.parquet of one split, by id; a row that is not in `losses["loss"]` is left out.
 
-
-def unigram_losses(rows: TokenRows, nats: NDArray[np.float64]) -> pl.DataFrame:
-    """id, unigram_loss: the mean of `nats` over the answer tokens of each row; NaN for a row that has none."""
-    row_of_token = np.repeat(np.arange(len(rows)), rows.lengths)[rows.has_loss]
-    sums = np.bincount(row_of_token, weights=nats[rows.tokens[rows.has_loss]], minlength=len(rows))
-    n_tokens = rows.rows["n_answer_tokens"].cast(pl.Float64)
-    return rows.rows.select("id", unigram_loss=pl.Series(sums) / n_tokens)
-
-
-def judge(examples: pl.DataFrame, losses: pl.DataFrame, unigram_losses: pl.DataFrame) -> pl.DataFrame:
-    """The table examples.parquet of one split, by id; a row that is not in `losses` is left out."""
-    return (
-        examples.select(
-            "id", "split", "language", pl.col("instruction_type").fill_null("none"), "source",
-            length=length_bucket(units_of(conversation_text())), n_bytes=answer_bytes(examples),
-        )
-        .join(losses, on="id")
-        .join(unigram_losses, on="id")
-        .select("id", "split", *GROUPS, "n_tokens", "loss", "unigram_loss", "n_bytes")
-        .sort("id")
+    `losses` has a table of id and loss by column of examples.parquet; that of the model has n_tokens too.
+    """
+    judged = examples.select(
+        "id", "split", "family", "language", pl.col("instruction_type").fill_null("none"), "source",
+        length=length_bucket(units_of(conversation_text())), n_bytes=answer_bytes(examples),
     )  # fmt: skip
+    for name, table in losses.items():
+        n_tokens = ["n_tokens"] if name == "loss" else []
+        judged = judged.join(table.select("id", *n_tokens, pl.col("loss").alias(name)), on="id")
+    return judged.select(
+        "id", "split", "family", *GROUPS, "n_tokens", "n_bytes", *losses, ifd=pl.col("loss") / pl.col("loss_alone")
+    ).sort("id")
 
 
-def figures(rows: pl.DataFrame) -> dict[str, Any]:
-    """What a group of judged rows comes to; only counts where there are no rows."""
-    n_tokens, n_bytes = int(rows["n_tokens"].sum()), int(rows["n_bytes"].sum())
-    found: dict[str, Any] = {"rows": len(rows), "n_tokens": n_tokens, "n_bytes": n_bytes}
-    if not n_tokens:
-        return found
-    nats, unigram_nats = (float((rows[name] * rows["n_tokens"]).sum()) for name in ("loss", "unigram_loss"))
-    bits, unigram_bits = bits_per_byte(nats, n_bytes), bits_per_byte(unigram_nats, n_bytes)
-    return found | {
-        "loss": round(nats / n_tokens, DIGITS),
-        "perplexity": round(math.exp(nats / n_tokens), DIGITS),
-        "bits_per_byte": None if bits is None else round(bits, DIGITS),
-        "unigram_loss": round(unigram_nats / n_tokens, DIGITS),
-        "unigram_bits_per_byte": None if unigram_bits is None else round(unigram_bits, DIGITS),
-        "saving_ratio": round(1 - nats / unigram_nats, DIGITS),
+def losses_of(rows: TokenRows, model: "Transformer", baselines: dict[str, Baseline]) -> dict[str, pl.DataFrame]:
+    """What the model says of `rows`, with their instructions and without, and what each baseline says: `judge` them."""
+    from tasks.core.judging import row_losses, without_instructions
+
+    losses = row_losses(model, rows)
+    alone = row_losses(model, without_instructions(rows)).select("id", "loss")
+    of_baselines = {
+        f"{name}_loss": row_baseline_losses(rows, baseline.nats(rows)) for name, baseline in baselines.items()
     }
-
-
-def breakdown(rows: pl.DataFrame) -> dict[str, Any]:
-    """The figures of all judged rows, and of every value of each of GROUPS."""
-    groups = {name: rows.partition_by(name, as_dict=True) for name in GROUPS}
-    by_value = {name: {value: figures(group) for (value,), group in of.items()} for name, of in groups.items()}
-    return {"overall": figures(rows), **by_value}
+    return {"loss": losses, "loss_alone": alone, **of_baselines}
 
 
 def chosen_rows(rows: pl.DataFrame, n_samples: int) -> list[str]:
@@ -137,31 +106,39 @@ def evaluate(release: Path, tokens: Path, model: Path, target: Path, params: Eva
     """
     from tasks.core.checkpoints import load_checkpoint
     from tasks.core.devices import reproducible
-    from tasks.core.judging import row_losses
 
     tokenizer = load_tokenizer(tokens / "tokenizer.json")
-    nats = unigram(TokenRows.read(tokens / "tokens" / "train"), tokenizer.get_vocab_size())
+    trained, vocab_size = TokenRows.read(tokens / "tokens" / "train"), tokenizer.get_vocab_size()
+    baselines: dict[str, Baseline] = {"unigram": unigram(trained, vocab_size), "ngram": ngram(trained, vocab_size)}
     examples, judged = dict[str, pl.DataFrame](), dict[str, pl.DataFrame]()
-    counts: dict[str, dict[str, int]] = {"rows": {}, "rows_too_long": {}, "rows_without_answer": {}}
+    counts: dict[str, dict[str, int]] = {name: {} for name in ("rows", "rows_too_long", "rows_without_answer")}
     with reproducible(0, params.threads):
         transformer = load_checkpoint(model / "checkpoint", params.device)
-        for split in JUDGED:
+        for split in SPLITS:
             examples[split], rows = read_both(release, tokens, split)
-            losses = row_losses(transformer, rows)
-            judged[split] = judge(examples[split], losses, unigram_losses(rows, nats))
-            too_long = rows.lengths > transformer.config.block_size
-            counts["rows"][split] = len(losses)
-            counts["rows_too_long"][split] = int(too_long.sum())
-            counts["rows_without_answer"][split] = len(rows) - len(losses) - int(too_long.sum())
+            if split == "train":
+                examples[split], rows = examples[split].head(params.train_rows), rows.head(params.train_rows)
+            judged[split] = judge(examples[split], losses_of(rows, transformer, baselines))
+            log.info("%s: %d rows judged", split, len(judged[split]))
+            too_long = int((rows.lengths > transformer.config.block_size).sum())
+            counts["rows"][split] = len(judged[split])
+            counts["rows_too_long"][split] = too_long
+            counts["rows_without_answer"][split] = len(rows) - len(judged[split]) - too_long
         ids = pl.DataFrame({"id": chosen_rows(judged["test"], params.n_samples)}, {"id": pl.String})
-        shown = ids.join(examples["test"], on="id", maintain_order="left")
-        answers = samples(shown, transformer, tokenizer, params.max_new_tokens)
+        chosen = ids.join(examples["test"], on="id", maintain_order="left")
+        answers = samples(chosen, transformer, tokenizer, params.max_new_tokens)
     by_split = {split: breakdown(rows) for split, rows in judged.items()}
-    for split, found in by_split.items():
-        log.info("%s: %s", split, found["overall"])
-    measures = {**by_split, "target_saving_ratio": TARGET_SAVING, "samples": answers}
+    table = pl.concat(judged.values()).sort("id")
+    suspects = suspicion(table)
+    counts["suspects"] = {kind: suspects.filter(kind=kind).height for kind in KINDS}
+    texts = pl.concat(rows.select("id", prompt=prompt_text(), answer=answer_text()) for rows in examples.values())
+    measures = {
+        **by_split,
+        "target_saving_over_unigram": TARGET_SAVING,
+        "samples": answers,
+        "suspects": shown(suspects, table, texts, params.n_suspects),
+    }
     with whole_folder(target) as folder:
-        table = pl.concat(judged.values()).sort("id")
         write_parquet(table, folder / "examples.parquet")
         n_rows = sum(map(len, examples.values()))
         return Report("evaluate", n_rows, len(table), counts=counts, measures=measures).write(folder)

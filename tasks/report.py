@@ -242,6 +242,7 @@ def report(data: Path, target: Path, params: ReportParams) -> Report:
         "has_other_model": not model and (data / "train" / "report.json").is_file(),
         "model": {step: safe(section) for step, section in model_sections.sections(model).items()},
         "answers": model["evaluate"].measures.get("samples", []) if "evaluate" in model else [],
+        "suspects": model["evaluate"].measures.get("suspects", []) if "evaluate" in model else [],
         "manifest": manifest,
         "limits": [line.removeprefix("- ") for line in LIMITS.splitlines()],
     }

@@ -1,7 +1,10 @@
-"""Measure signals of quality on every example, without a model, and drop below a threshold where one is set.
+"""Measure signals of quality on every example, and drop below a threshold where one is set.
 
 Every signal is in 0..1, 1 is good, and is right for short and for Chinese text: lengths are in units, n-grams are of
 tokens (words or Han characters), and a text too short to measure counts as good. `scores.parquet` has them all.
+They need no model. Where params name a baseline (flows/accept.py), the ifd that its model gave a row stands beside them
+(tasks/core/suspects.py says what it means): null for a row that the model did not judge, whose answer has other bytes
+now, or whose answer is too short for it.
 There is no compression ratio among them: its bytes depend on the zlib of the machine.
 """
 
@@ -20,10 +23,12 @@ from tasks.core.params import ScoreParams
 from tasks.core.report import Report
 from tasks.core.schema import EXAMPLE, answer_text, prompt_text
 from tasks.core.shards import RunShards, by_shards, in_processes, leave_shard
+from tasks.core.suspects import LEAST_TOKENS
 from tasks.core.text import HAN, ngrams, tokens, units_of
+from tasks.core.tokens import answer_bytes
 
-REASONS = ("low_score",)
-PREVIEWED = {"min_score"}  # answered from scores.parquet
+REASONS = ("low_score", "high_ifd")
+PREVIEWED = {"min_score", "max_ifd"}  # answered from scores.parquet
 SIGNALS = ("complete", "distinct", "own_words", "letters", "same_language", "code_parses")
 LEAST_NGRAMS = 24  # with fewer n-grams a ratio says nothing
 DISTINCT_ENOUGH = 0.6  # share of distinct bigrams from which an answer is not repetitive
@@ -112,31 +117,52 @@ def parses(code: str) -> bool:
     return True
 
 
-def low_scores(scores: pl.DataFrame, params: ScoreParams) -> pl.DataFrame:
-    """The ledger's lines of the rows below `min_score`."""
-    return scores.filter(pl.col("score") < params.min_score).select(
+def ifd_of(examples: pl.DataFrame, baseline: Path) -> pl.DataFrame:
+    """id, ifd of the examples that the accepted model judged with the answers that they have now.
+
+    Raises SourceError when `baseline` holds no examples.parquet.
+    """
+    judged = read_table(baseline / "examples.parquet").filter(pl.col("n_tokens") >= LEAST_TOKENS)
+    now = examples.select("id", n_bytes=answer_bytes(examples))
+    return now.join(judged, on=["id", "n_bytes"], maintain_order="left").select("id", pl.col("ifd").cast(pl.Float64))
+
+
+def drops(scores: pl.DataFrame, params: ScoreParams) -> pl.DataFrame:
+    """The ledger's lines of the rows below `min_score`, and of the others above `max_ifd`."""
+    low = _lines(scores.filter(pl.col("score") < params.min_score), "low_score", "score", params.min_score)
+    if params.max_ifd is None:
+        return low
+    others = scores.join(low, on="id", how="anti", maintain_order="left")
+    high = _lines(others.filter(pl.col("ifd") > params.max_ifd), "high_ifd", "ifd", params.max_ifd)
+    return pl.concat([low, high])
+
+
+def _lines(rows: pl.DataFrame, reason: str, measure: str, threshold: float) -> pl.DataFrame:
+    return rows.select(
         "id",
         step=pl.lit("score"),
         action=pl.lit("drop"),
-        reason=pl.lit("low_score"),
-        measure="score",
-        threshold=pl.lit(params.min_score, pl.Float64),
+        reason=pl.lit(reason),
+        measure=measure,
+        threshold=pl.lit(threshold, pl.Float64),
     )
 
 
 def score_examples(examples: pl.DataFrame, params: ScoreParams) -> tuple[Outcome, pl.DataFrame]:
-    """Measure all, drop those below `min_score`; the second table has the signals of every row that came in."""
-    scores = signals(examples)
-    low = low_scores(scores, params)
-    ledger = pl.concat([pl.DataFrame(schema=LEDGER), low], how="diagonal")
-    kept = examples.join(low, on="id", how="anti", maintain_order="left").select(list(EXAMPLE))
+    """Measure all, drop what params say; the second table has the signals of every row that came in."""
+    none = pl.DataFrame(schema={"id": pl.String, "ifd": pl.Float64})
+    known = none if params.baseline is None else ifd_of(examples, Path(params.baseline))
+    scores = signals(examples).join(known, on="id", how="left", maintain_order="left")
+    gone = drops(scores, params)
+    ledger = pl.concat([pl.DataFrame(schema=LEDGER), gone], how="diagonal")
+    kept = examples.join(gone, on="id", how="anti", maintain_order="left").select(list(EXAMPLE))
     return Outcome(kept, ledger), scores
 
 
 def preview(data: Path, params: ScoreParams) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Every row that came in (id, source, language), and who would be dropped under `params`."""
     rows = scan_examples(data / "classify").select("id", "source", "language").collect()
-    return rows, low_scores(read_table(data / "score" / "scores.parquet"), params)
+    return rows, drops(read_table(data / "score" / "scores.parquet"), params)
 
 
 def score_shard(source_file: Path, target_file: Path, params: ScoreParams) -> int:
@@ -154,7 +180,11 @@ def score(examples: Path, target: Path, params: ScoreParams, run_shards: RunShar
         scores = pl.read_parquet(folder / "scores.parquet")
         mean = {name: scores[name].mean() for name in (*SIGNALS, "score")}
         quantiles = {f"p{q:02d}": scores["score"].quantile(q / 100) for q in (1, 5, 25, 50)}
-        return {"mean": _rounded(mean), "score_quantiles": _rounded(quantiles)}
+        found: dict[str, Any] = {"mean": _rounded(mean), "score_quantiles": _rounded(quantiles)}
+        if params.baseline is not None:
+            spread = {f"p{q:02d}": scores["ifd"].quantile(q / 100) for q in (5, 50, 95)}
+            found |= {"ifd_known": len(scores) - scores["ifd"].null_count(), "ifd_quantiles": _rounded(spread)}
+        return found
 
     return by_shards("score", score_shard, examples, target, params, run_shards, tables=("scores",), measure=measure)
 

@@ -124,7 +124,8 @@ def end(process: "subprocess.Popen[Any]") -> None:
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     house = House(tmp_path_factory.mktemp("house"))
     without_caches = shutil.ignore_patterns("__pycache__")
-    for name in ("tasks", "expectations", "annotations", "dvc.yaml", "requirements.lock", ".dvcignore", ".gitignore"):
+    tracked = ("tasks", "expectations", "annotations", "baseline", "dvc.yaml", "requirements.lock")
+    for name in (*tracked, ".dvcignore", ".gitignore"):
         copy = shutil.copytree if (PROJECT / name).is_dir() else shutil.copy
         copy(PROJECT / name, house.root / name, **({"ignore": without_caches} if (PROJECT / name).is_dir() else {}))
     (house.root / ".dvc").mkdir()

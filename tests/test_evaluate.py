@@ -10,18 +10,20 @@ import polars as pl
 import pytest
 import torch
 
+from tasks.core.checkpoints import load_checkpoint
 from tasks.core.errors import SourceError
+from tasks.core.figures import figures
 from tasks.core.files import read_json
+from tasks.core.judging import without_instructions
 from tasks.core.params import EvaluateParams, TokenizeParams, TrainParams
 from tasks.core.report import Report
 from tasks.core.schema import examples_frame
 from tasks.core.tokens import TokenRows, answer_bytes, bits_per_byte, encode_examples, load_tokenizer, train_tokenizer
-from tasks.core.checkpoints import load_checkpoint
-from tasks.evaluate import chosen_rows, evaluate, figures, unigram, unigram_losses
+from tasks.evaluate import chosen_rows, evaluate
 from tasks.tokenize import tokenize
 from tasks.train import train
 
-PARAMS = EvaluateParams(n_samples=4, max_new_tokens=5, threads=1)
+PARAMS = EvaluateParams(train_rows=3, n_samples=4, max_new_tokens=5, threads=1)
 TRAIN = [
     ("zh", "knowledge_qa", "中国的首都是哪里？", "北京。"),
     ("zh", "math", "三加五等于几？", "等于八。"),
@@ -117,12 +119,45 @@ def measures_vocab(data: Path) -> int:
     return int(Report.read(data / "tokenize").measures["vocab_size"])
 
 
-def test_unigram_probabilities_add_up_to_one_over_the_vocabulary():
+@pytest.mark.parametrize(("id", "answer"), [("test0", "巴黎。"), ("test2", "Beijing, and it is old.")])
+def test_the_loss_alone_is_that_of_the_answer_without_its_instruction(data, id, answer):
+    tokenizer = load_tokenizer(data / "tokenize" / "tokenizer.json")
+    model = load_checkpoint(data / "train" / "checkpoint")
+    bos, assistant, end = (tokenizer.token_to_id(f"<|{name}|>") for name in ("bos", "assistant", "end"))
+    ids = [bos, assistant, *tokenizer.encode(answer, add_special_tokens=False).ids, end]
+    with torch.no_grad():
+        logits = model(torch.tensor([ids]))[0].log_softmax(dim=-1)
+    nats = -sum(logits[t - 1, ids[t]].item() for t in range(2, len(ids)))
+    row = table(data).row(by_predicate=pl.col("id") == id, named=True)
+    assert row["loss_alone"] == pytest.approx(nats / (len(ids) - 2), abs=1e-5)
+    assert row["ifd"] == pytest.approx(row["loss"] / row["loss_alone"])
+
+
+def test_every_answer_of_a_conversation_stands_alone_without_what_others_say():
+    turns = [("system", "be brief"), ("user", "你好"), ("assistant", "您好"), ("user", "bye"), ("assistant", "bye!")]
+    messages = [{"role": role, "content": content} for role, content in turns]
     tokenizer = train_tokenizer(["你好 hello"] * 3, 300)
-    rows = encode_examples(examples("train", TRAIN), tokenizer)
-    nats = unigram(rows, tokenizer.get_vocab_size())
-    assert sum(math.exp(-value) for value in nats) == pytest.approx(1)
-    assert len(unigram_losses(rows, nats)) == len(TRAIN)
+    weights = {
+        None: "<|bos|><|assistant|>您好<|end|><|assistant|>bye!<|end|>",
+        "[1, 1, 0, 1, 2]": "<|bos|><|assistant|>bye!<|end|>",
+    }
+    for given, expected in weights.items():
+        meta = "{}" if given is None else f'{{"loss_weights": {given}}}'
+        rows = without_instructions(
+            encode_examples(examples_frame([{"id": "a", "messages": messages, "meta": meta}]), tokenizer)
+        )
+        tokens, loss_weights = rows[0]
+        assert tokenizer.decode(tokens.tolist(), skip_special_tokens=False) == expected
+        assert rows.rows["n_tokens"].to_list() == [len(tokens)]
+        assert int((loss_weights > 0).sum()) == rows.rows["n_answer_tokens"][0]
+
+
+def test_intervals_hold_the_figure_and_are_none_for_one_family(data):
+    by_language = measures(data)["test"]["language"]
+    for found in by_language.values():
+        low, high = found["bits_per_byte_95"]
+        assert low <= found["bits_per_byte"] <= high
+    assert figures(table(data).filter(id="test0"))["bits_per_byte_95"] is None
 
 
 @pytest.mark.parametrize("group", ["language", "instruction_type", "source", "length"])
@@ -136,7 +171,7 @@ def test_the_numbers_of_a_groups_values_add_up_to_the_whole(data, split, group):
     bits = sum(part["bits_per_byte"] * part["n_bytes"] for part in parts)
     assert bits / overall["n_bytes"] == pytest.approx(overall["bits_per_byte"], abs=1e-5)
     unigram_bits = sum(part["unigram_bits_per_byte"] * part["n_bytes"] for part in parts)
-    assert 1 - bits / unigram_bits == pytest.approx(overall["saving_ratio"], abs=1e-5)
+    assert 1 - bits / unigram_bits == pytest.approx(overall["saving_over_unigram"], abs=1e-5)
 
 
 def test_both_languages_have_their_own_numbers(data):
@@ -147,18 +182,19 @@ def test_both_languages_have_their_own_numbers(data):
 
 def test_rows_longer_than_the_block_are_counted_and_not_judged(data):
     report = Report.read(data / "evaluate")
-    assert report.counts["rows_too_long"] == {"val": 0, "test": 1}
-    assert report.counts["rows"] == {"val": 2, "test": 4}
-    assert (report.rows_in, report.rows_out) == (7, 6)
-    assert table(data)["id"].to_list() == ["test0", "test1", "test2", "test3", "val0", "val1"]
+    assert report.counts["rows_too_long"] == {"train": 0, "val": 0, "test": 1}
+    assert report.counts["rows"] == {"train": 3, "val": 2, "test": 4}  # train_rows is 3
+    assert (report.rows_in, report.rows_out) == (10, 9)
+    of_train = [f"train{i}" for i in range(3)]
+    assert table(data)["id"].to_list() == ["test0", "test1", "test2", "test3", *of_train, "val0", "val1"]
 
 
 def test_the_table_has_what_each_row_costs(data):
     assert table(data).columns == [
-        "id", "split", "language", "instruction_type", "source", "length",
-        "n_tokens", "loss", "unigram_loss", "n_bytes",
+        "id", "split", "family", "language", "instruction_type", "source", "length",
+        "n_tokens", "n_bytes", "loss", "loss_alone", "unigram_loss", "ngram_loss", "ifd",
     ]  # fmt: skip
-    assert measures(data)["target_saving_ratio"] == 0.2
+    assert measures(data)["target_saving_over_unigram"] == 0.2
 
 
 def test_one_answer_a_language_and_type_is_shown(data):
@@ -222,6 +258,6 @@ def test_tokens_of_another_release_are_refused(data, tmp_path):
     (tmp_path / "release").mkdir()
     for split in ("train", "val", "test"):
         examples(split, TEST[:1]).write_parquet(tmp_path / "release" / f"{split}.parquet")
-    with pytest.raises(SourceError, match=r"2 rows that are not the 1 of .*expected the tokens of that release"):
+    with pytest.raises(SourceError, match=r"4 rows that are not the 1 of .*expected the tokens of that release"):
         evaluate(tmp_path / "release", data / "tokenize", data / "train", tmp_path / "evaluate", PARAMS)
     assert not (tmp_path / "evaluate").exists()

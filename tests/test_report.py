@@ -107,16 +107,19 @@ def with_model(data: Path) -> None:
     """What tokenize, train, evaluate and lift leave, with odd texts in it."""
     read = {split: file_hash(data / "release" / f"{split}.parquet", "sha256") for split in SPLITS}
     figures = {"rows": 1, "n_tokens": 9, "loss": 2.0, "perplexity": 7.4, "bits_per_byte": 1.25}
-    figures |= {"unigram_bits_per_byte": 2.5, "saving_ratio": 0.5}
+    figures |= {"unigram_bits_per_byte": 2.5, "ngram_bits_per_byte": 2.0, "bits_per_byte_95": [1.2, 1.3]}
     groups = {"overall": figures, "language": {"zh": figures, EVIL: figures}}
     history = [{"step": s, "phase": "finetune", "train_loss": 3.0 - s, "val_loss": 3.5 - s} for s in (1, 2)]
     runs = [{"seed": 0, "curated": 1.2, "raw": 1.4, "difference": -0.2}]
     said = {"prompt": f"你好{EVIL}", "answer": f"您好{EVIL}", "reference": f"你好！{END}", "id": "a" * 32}
+    suspect = said | {"kind": "mismatch", "measure": 1.2, "loss": 3.0, "loss_alone": 2.5, "ifd": 1.2, "split": "train"}
+    suspect |= {"source": EVIL, "language": "zh", "instruction_type": "math", "n_tokens": 9}
     sentence = f"Curation helps {EVIL}."
     for step, measures in {
         "tokenize": {"vocab_size": 300, "release": read},
         "train": {"parameters": 1_234_567, "history": history},
-        "evaluate": {"test": groups, "val": groups, "target_saving_ratio": 0.2, "samples": [said]},
+        "evaluate": {"test": groups, "val": groups, "target_saving_over_unigram": 0.2, "samples": [said],
+                     "suspects": [suspect]},
         "lift": {
             "verdict": "better", "sentence": sentence, "difference": -0.2, "interval_95": [-0.3, -0.1], "runs": runs
         },
@@ -165,7 +168,9 @@ def test_with_a_model_its_sentence_curve_and_answers_are_shown(odd_page: str) ->
     assert "Curation helps" in odd_page.split('id="funnel"')[0]
     assert "train: loss" in odd_page
     assert "1,234,567" in odd_page
-    assert "1.250 bits per byte, a unigram model 2.500: 50.0% fewer" in odd_page
+    assert "1.250 bits per byte (95 % interval 1.200 to 1.300), a unigram model 2.500: 50.0% fewer" in odd_page
+    assert "a trigram model 2.000: the model needs 37.5% fewer" in odd_page
+    assert "mismatch 1.20" in odd_page
 
 
 def test_a_model_of_another_release_is_not_shown(data: Path) -> None:

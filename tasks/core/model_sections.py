@@ -8,7 +8,8 @@ from tasks.core.report import Report
 from tasks.core.schema import SPLITS
 
 FIGURES = (
-    "rows", "n_tokens", "loss", "perplexity", "bits_per_byte", "unigram_bits_per_byte", "saving_ratio"
+    "rows", "n_tokens", "loss", "perplexity", "bits_per_byte", "bits_per_byte_95", "unigram_bits_per_byte",
+    "ngram_bits_per_byte", "saving_over_unigram", "saving_over_ngram", "ifd"
 )  # fmt: skip
 GROUPS = ("language", "instruction_type", "source", "length")
 MOST_GROUPS = 24  # in one plot
@@ -46,47 +47,61 @@ def of_train(report: Report) -> Section:
 
 
 def of_evaluate(report: Report) -> Section:
-    """How the model does on rows that it was not trained on, beside a unigram model, by language, type and source."""
-    measures, note = report.measures, "On answers of val and test, beside what a unigram model says of the same tokens."
+    """How the model does beside models without attention, by language, type and source."""
+    measures, note = report.measures, "On answers of val, test and some of train, beside models without attention."
     drawn, found = [], []
-    for split in ("test", "val"):
+    for split in ("test", "val", "train"):
         of_split = measures.get(split, {})
         if split == "test":
-            drawn = [svg for group in GROUPS[:3] if (svg := _against_unigram(group, of_split.get(group, {})))]
+            drawn = [svg for group in GROUPS[:3] if (svg := _beside_baselines(group, of_split.get(group, {})))]
         lines = [["overall", of_split.get("overall", {})]]
         lines += [[f"{group}: {name}", of] for group in GROUPS for name, of in of_split.get(group, {}).items()]
-        rows = [[name, *(of.get(figure) for figure in FIGURES)] for name, of in lines if of]
+        rows = [[name, *(_cell(of.get(figure)) for figure in FIGURES)] for name, of in lines if of]
         found += [Table(split, ["", *FIGURES], rows)] * bool(rows)
-    more = tables(measures, leave_out=("val", "test", "samples", "sentence"))
+    more = tables(measures, leave_out=("train", "val", "test", "samples", "suspects", "sentence"))
     return Section(note, _evaluate_sentence(measures), drawn, [*found, *_counts(report), *more])
 
 
+def _cell(value: Any) -> Any:
+    return " to ".join(f"{bound:.3f}" for bound in value) if isinstance(value, list) else value
+
+
 def _evaluate_sentence(measures: dict[str, Any]) -> str:
-    overall, target = measures.get("test", {}).get("overall", {}), measures.get("target_saving_ratio")
-    saving, bits, base = (overall.get(name) for name in ("saving_ratio", "bits_per_byte", "unigram_bits_per_byte"))
-    if saving is None or bits is None or base is None:
+    overall, target = measures.get("test", {}).get("overall", {}), measures.get("target_saving_over_unigram")
+    bits, unigram, ngram = (overall.get(f"{model}bits_per_byte") for model in ("", "unigram_", "ngram_"))
+    if bits is None or unigram is None or ngram is None:
         return ""
+    interval = overall.get("bits_per_byte_95")
+    chance = f" (95 % interval {_cell(interval)})" if interval else ""
+    saving = 1 - bits / unigram
     aim = "" if target is None else f", {'at least' if saving >= target else 'below'} the aim of {target:.0%}"
-    return f"On test the model needs {bits:.3f} bits per byte, a unigram model {base:.3f}: {saving:.1%} fewer{aim}."
+    beside = f"{abs(1 - bits / ngram):.1%} {'fewer' if bits < ngram else 'more'}"
+    return (
+        f"On test the model needs {bits:.3f} bits per byte{chance}, a unigram model {unigram:.3f}: {saving:.1%} fewer"
+        f"{aim}; a trigram model {ngram:.3f}: the model needs {beside}."
+    )
 
 
-def _against_unigram(group: str, figures: dict[str, Any]) -> str:
-    """Bits per byte of the model and of the unigram model, the groups with most rows first."""
+def _beside_baselines(group: str, figures: dict[str, Any]) -> str:
+    """Bits per byte of the model, of a trigram and of a unigram model, the groups with most rows first."""
+    names = ("bits_per_byte", "ngram_bits_per_byte", "unigram_bits_per_byte")
     known = [
-        (f"{name} ({of['rows']:,})", (of["bits_per_byte"], of["unigram_bits_per_byte"]))
+        (f"{name} ({of['rows']:,})", tuple(of[figure] for figure in names))
         for name, of in sorted(figures.items(), key=lambda item: (-item[1].get("rows", 0), item[0]))
-        if of.get("bits_per_byte") is not None and of.get("unigram_bits_per_byte") is not None
+        if all(of.get(figure) is not None for figure in names)
     ]
     title = f"Bits per byte on test by {group.replace('_', ' ')} (rows)"
-    return plots.pairs(title, ("model", "unigram"), dict(known[:MOST_GROUPS])) if known else ""
+    return plots.dots(title, ("model", "trigram", "unigram"), dict(known[:MOST_GROUPS])) if known else ""
 
 
 def of_lift(report: Report) -> Section:
-    """Whether curated rows teach more than raw ones."""
+    """Whether curated rows teach more than raw ones, and, where it was asked, than those that were accepted."""
     note = "The same model trained on raw and on curated rows, with equal tokens."
-    measures = report.measures
-    shown = tables(measures, leave_out=("sentence", "interval_95"))
-    return Section(note, measures.get("sentence", ""), _differences(measures), [*shown, *_counts(report)])
+    measures = dict(report.measures)
+    accepted = dict(measures.pop("baseline", {}))
+    sentence = " ".join(filter(None, (measures.get("sentence"), accepted.pop("sentence", None))))
+    shown = tables(measures | ({"baseline": accepted} if accepted else {}), leave_out=("sentence", "interval_95"))
+    return Section(note, sentence, _differences(measures), [*shown, *_counts(report)])
 
 
 def _differences(measures: dict[str, Any]) -> list[str]:

@@ -276,6 +276,22 @@ class ScoreParams(ExampleStep):
     """Measure signals of quality without a model."""
 
     min_score: Ratio = Field(0.0, description="lowest score kept; 0 keeps all")
+    baseline: str | None = Field(
+        None,
+        min_length=1,
+        description="a folder that `instructflow accept` wrote: rows get its model's ifd; null: none",
+    )
+    max_ifd: float | None = Field(
+        None,
+        gt=0,
+        description="highest ifd kept: loss with the instruction / without; over 1 it is in the way; null: all",
+    )
+
+    @model_validator(mode="after")
+    def _ifd_is_known(self) -> "ScoreParams":
+        if self.max_ifd is not None and self.baseline is None:
+            raise ValueError("max_ifd needs a baseline, the folder that `instructflow accept` wrote, got null")
+        return self
 
 
 class SplitParams(ExampleStep):
@@ -336,7 +352,8 @@ class TrainParams(Section):
     block_size: int = Field(256, ge=16, description="context length, in tokens")
     pretrain_steps: int = Field(260, ge=0, description="steps on all text of train, before answers only")
     max_steps: int = Field(60, ge=1, description="optimizer steps on answer tokens")
-    batch_size: int = Field(4, ge=1, description="sequences in one step")
+    batch_size: int = Field(4, ge=1, description="sequences in one pass")
+    accumulate: int = Field(1, ge=1, description="passes whose gradients make one optimizer step")
     learning_rate: float = Field(2e-3, gt=0, description="peak learning rate of AdamW")
     embedding_lr_ratio: float = Field(10.0, gt=0, description="learning rate of the embedding, as a multiple of it")
     warmup_ratio: Ratio = Field(0.1, description="share of the steps in which the learning rate rises")
@@ -345,16 +362,29 @@ class TrainParams(Section):
     grad_clip: float = Field(1.0, gt=0, description="largest gradient norm")
     eval_every: int = Field(100, ge=1, description="steps between evaluations on val")
     eval_rows: int = Field(1000, ge=1, description="rows of val in one evaluation, the first by id")
+    patience: int | None = Field(
+        None,
+        ge=1,
+        description="evaluations of fine-tuning in a row without a better val loss, then it stops; null: never",
+    )
     keep: Literal["best", "last"] = Field("best", description="which weights stay, the best on val or the last")
+    keep_states: int = Field(2, ge=1, description="states to go on from that stay while it trains, the last ones")
     seed: Seed = Field(0, description="seed of weights and batches")
     threads: int = Field(2, ge=1, le=256, description="torch threads; float sums, so the checkpoint, depend on it")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to train; auto takes CUDA if there")
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="what matrices are multiplied in; auto is bfloat16 where the device does so natively"
+    )
+    compile: bool = Field(False, description="torch.compile the model: slow to start, then faster")
     tensorboard: bool = Field(True, description="write the curves to data/run/tensorboard")
+    wandb: bool = Field(False, description="write them for wandb too, offline unless WANDB_MODE says else")
 
 
 class EvaluateParams(Section):
-    """Judge the checkpoint on val and test."""
+    """Judge the checkpoint on val, test and some of train."""
 
+    train_rows: int = Field(2000, ge=0, description="rows of train that are judged too, the first by id")
+    n_suspects: int = Field(10, ge=0, description="rows of each kind of suspect that the report shows")
     n_samples: int = Field(8, ge=0, description="answers generated for the report, one a language and type")
     max_new_tokens: int = Field(64, ge=1, description="longest generated answer, in tokens")
     threads: int = Field(2, ge=1, le=256, description="torch threads; float sums, so the last digits, depend on it")
@@ -371,11 +401,14 @@ class LiftParams(Section):
     )
     max_steps: int = Field(48, ge=1, description="optimizer steps of each run; equal tokens in both arms")
     batch_size: int = Field(4, ge=1, description="sequences in one step")
+    fail_if_worse: bool = Field(False, description="stop when the curated arm is worse than baseline/ beyond noise")
 
     @model_validator(mode="after")
     def _different_seeds(self) -> "LiftParams":
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds must differ, got {self.seeds}: an equal run says nothing new")
+        if self.fail_if_worse and len(self.seeds) < 2:
+            raise ValueError(f"fail_if_worse needs at least 2 seeds, got {self.seeds}: one alone proves nothing")
         return self
 
 

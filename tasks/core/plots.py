@@ -110,20 +110,20 @@ def intervals(title: str, values: dict[str, tuple[float, float, float]], zero: b
     return str(axes.get_label())
 
 
-def pairs(title: str, names: tuple[str, str], values: dict[str, tuple[float, float]]) -> str:
-    """Two dots a name on one scale from 0, joined by a line: `names` says what the first and the second are."""
+def dots(title: str, names: tuple[str, ...], values: dict[str, tuple[float, ...]]) -> str:
+    """Some dots a name on one scale from 0, joined by a line: `names` says what the first is, the second, …"""
     with _axes(title, 0.9 + 0.28 * max(1, len(values))) as axes:
         for place, ends in enumerate(values.values()):
-            axes.plot(ends, [place, place], color=GRID, linewidth=3, zorder=1)
+            axes.plot((min(ends), max(ends)), [place, place], color=GRID, linewidth=3, zorder=1)
         for end, name in enumerate(names):
-            dots = [pair[end] for pair in values.values()]
-            axes.plot(dots, range(len(values)), "o", color=COLOURS[end], markersize=6, label=_label(name), zorder=2)
+            of_end = [ends[end] for ends in values.values()]
+            axes.plot(of_end, range(len(values)), "o", color=COLOURS[end], markersize=6, label=_label(name), zorder=2)
         axes.set_yticks(range(len(values)), [_label(name) for name in values])
         axes.set_ylim(len(values) - 0.5, -0.5)
-        axes.set_xlim(0, 1.06 * max((end for pair in values.values() for end in pair), default=1))
+        axes.set_xlim(0, 1.06 * max((end for ends in values.values() for end in ends), default=1))
         axes.grid(axis="y", visible=False)
         axes.tick_params(axis="y", length=0)
-        axes.legend(loc="lower right", bbox_to_anchor=(1.02, 0.98), ncols=2, fontsize=9, borderaxespad=0)
+        axes.legend(loc="lower right", bbox_to_anchor=(1.02, 0.98), ncols=len(names), fontsize=9, borderaxespad=0)
     return str(axes.get_label())
 
 

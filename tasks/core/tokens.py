@@ -133,6 +133,11 @@ class TokenRows:
         """(rows + 1,) row i lies from offsets[i] to offsets[i + 1]."""
         return np.concatenate([np.zeros(1, np.int64), self.lengths.cumsum()])
 
+    def head(self, n: int) -> "TokenRows":
+        """The first `n` rows."""
+        end = self.offsets[min(n, len(self))]
+        return TokenRows(self.rows.head(n), self.tokens[:end], self.loss_weights[:end])
+
     def write(self, folder: Path) -> None:
         """Write the arrays and the table of rows into `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
