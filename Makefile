@@ -43,7 +43,8 @@ install: .venv/installed
 
 lock:               ## resolve the lock file anew
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra train --extra nlp --extra corpora \
-	    --extra semantic --extra dev --no-header --no-emit-find-links --no-emit-index-url --upgrade -o requirements.lock
+	    --extra semantic --extra export --extra tune --extra wandb --extra dev \
+	    --no-header --no-emit-find-links --no-emit-index-url --upgrade -o requirements.lock
 
 clean:              ## everything that runs produced; sources, annotations and baseline stay
 	rm -rf .venv .dvc/cache .dvc/tmp .prefect $(filter-out data/sources,$(wildcard data/*))
