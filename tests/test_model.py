@@ -62,6 +62,16 @@ def test_packed_examples_get_the_logits_they_have_alone(model):
     torch.testing.assert_close(packed[:, 9:22], model(second), atol=1e-5, rtol=0)
 
 
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+@torch.no_grad()
+def test_flex_attention_in_blocks_gives_the_logits_of_the_dense_mask(model):
+    segments = torch.tensor([[1] * 9 + [2] * 13 + [0] * 4, [1] * 26])
+    ids = torch.arange(52).view(2, 26) * 5
+    dense = model(ids, segments)
+    model.in_blocks = True
+    torch.testing.assert_close(model(ids, segments)[segments > 0], dense[segments > 0], atol=1e-5, rtol=0)
+
+
 def test_positions_begin_anew_in_each_segment():
     assert positions(torch.tensor([[1, 1, 1, 2, 2, 0]])).tolist() == [[0, 1, 2, 0, 1, 0]]
 

@@ -187,6 +187,11 @@ def test_a_run_stops_when_val_gets_no_better_and_a_resumed_one_stays_stopped(row
     assert (again.step, len(lines)) == (8, 8)
 
 
+def test_flex_attention_is_refused_where_it_has_no_gradient(rows):
+    with pytest.raises(ParamsError, match=r"train\.attention: flex has no gradient on a CPU"):
+        fit(rows, rows, model_config(400, SMALL), SMALL.model_copy(update={"attention": "flex", "device": "cpu"}))
+
+
 def test_bfloat16_comes_close_to_float32(rows):
     lines = {}
     for dtype in ("float32", "bfloat16"):

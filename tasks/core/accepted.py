@@ -28,7 +28,7 @@ OF_LIFT = {"seeds", "max_steps", "batch_size"}  # what an arm's training takes f
 # What an arm does not take from train (see of_arm in tasks/lift.py), and what changes the last digits at most.
 NOT_OF_TRAIN = {
     "seed", "batch_size", "accumulate", "pretrain_steps", "max_steps", "eval_every", "eval_rows", "patience",
-    "keep", "keep_states", "threads", "device", "compile", "tensorboard", "wandb",
+    "keep", "keep_states", "threads", "device", "attention", "compile", "tensorboard", "wandb",
 }  # fmt: skip
 EVIDENCE_ROWS = 20  # those that lost most
 

@@ -43,6 +43,16 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if is_native else torch.float32
 
 
+def choose_blocks(name: str, device: torch.device, is_compiled: bool) -> bool:
+    """Whether packed rows use flex attention: `auto` does on CUDA when compiled, where alone it is fast.
+
+    Raises ParamsError for `flex` on a CPU: it has no gradient there.
+    """
+    if name == "flex" and device.type == "cpu":
+        raise ParamsError("train.attention: flex has no gradient on a CPU; expected auto or dense")
+    return name == "flex" or (name == "auto" and device.type == "cuda" and is_compiled)
+
+
 def autocast(device: torch.device, dtype: torch.dtype) -> Any:
     """Multiply matrices in `dtype`; weights, sums, softmax and losses stay in float32."""
     return torch.autocast(device.type, dtype, enabled=dtype is not torch.float32)

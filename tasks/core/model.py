@@ -22,10 +22,12 @@ Shapes: B rows of the batch, T tokens of a row, C = n_embd, nh = n_head, nkv = n
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
 
 IGNORE_INDEX = -100  # the label of a token that has no loss, as torch and transformers have it
 
@@ -65,6 +67,7 @@ SIZES: dict[str, dict[str, int]] = {
 }
 
 Cache = list[tuple[Tensor, Tensor]]  # keys and values of each layer, (B, nkv, T, hs)
+Mask = Tensor | BlockMask | None  # what each token sees: (B, 1, T, T) of bool, or in blocks
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
@@ -90,7 +93,7 @@ class Attention(nn.Module):
         self.out = nn.Linear(config.n_embd, config.n_embd, bias=False)
 
     def forward(
-        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, past: tuple[Tensor, Tensor] | None
+        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Mask, past: tuple[Tensor, Tensor] | None
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """(B, T, C) to the same, and the keys and values so far. Without `mask` a token sees itself and all before."""
         B, T, C = x.shape
@@ -101,9 +104,12 @@ class Attention(nn.Module):
         q, k = rotate(q, cos, sin), rotate(k, cos, sin)
         if past is not None:
             k, v = torch.cat((past[0], k), dim=2), torch.cat((past[1], v), dim=2)
-        y = F.scaled_dot_product_attention(
-            q, k, v, attn_mask=mask, is_causal=mask is None and T > 1, enable_gqa=self.is_grouped
-        )  # (B, nh, T, hs)
+        if isinstance(mask, BlockMask):
+            y: Any = flex_attention(q, k, v, block_mask=mask, enable_gqa=self.is_grouped)  # (B, nh, T, hs)
+        else:
+            y = F.scaled_dot_product_attention(
+                q, k, v, attn_mask=mask, is_causal=mask is None and T > 1, enable_gqa=self.is_grouped
+            )
         return self.out(y.transpose(1, 2).reshape(B, T, C)), (k, v)
 
 
@@ -132,7 +138,7 @@ class Block(nn.Module):
         self.mlp = SwiGLU(config)
 
     def forward(
-        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None, past: tuple[Tensor, Tensor] | None
+        self, x: Tensor, cos: Tensor, sin: Tensor, mask: Mask, past: tuple[Tensor, Tensor] | None
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """(B, T, C) to the same, and the keys and values so far."""
         y, past = self.attention(self.attention_norm(x), cos, sin, mask, past)
@@ -145,6 +151,7 @@ class Transformer(nn.Module):
 
     cos: Tensor
     sin: Tensor
+    in_blocks = False  # attend to segments with flex attention, which skips what no token sees; CUDA, best compiled
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -173,9 +180,10 @@ class Transformer(nn.Module):
             expected = f"at most {self.config.block_size} in all, and one by one after a cache"
             raise ValueError(f"model: {T} tokens after {start}; expected {expected}")
         if segments is None:
-            mask, cos, sin = None, self.cos[start : start + T], self.sin[start : start + T]  # (T, hs)
+            mask: Mask = None
+            cos, sin = self.cos[start : start + T], self.sin[start : start + T]  # (T, hs)
         else:
-            mask = same_segment(segments)
+            mask = block_mask(segments) if self.in_blocks else same_segment(segments)
             cos, sin = (table[positions(segments)][:, None] for table in (self.cos, self.sin))  # (B, 1, T, hs)
         x = self.embedding(input_ids)  # (B, T, C)
         for layer, block in enumerate(self.blocks):
@@ -251,6 +259,16 @@ def same_segment(segments: Tensor) -> Tensor:
     T = segments.size(1)
     is_earlier = torch.ones(T, T, dtype=torch.bool, device=segments.device).tril()
     return ((segments[:, :, None] == segments[:, None, :]) & is_earlier)[:, None]
+
+
+def block_mask(segments: Tensor) -> BlockMask:
+    """The same in blocks of 128 by 128; those without a True cost nothing (Dong et al. 2024, arXiv:2412.05496)."""
+    B, T = segments.shape
+
+    def sees(b: Tensor, h: Tensor, row: Tensor, column: Tensor) -> Tensor:
+        return (segments[b, row] == segments[b, column]) & (row >= column)
+
+    return create_block_mask(sees, B, None, T, T, device=segments.device)
 
 
 def positions(segments: Tensor) -> Tensor:

@@ -375,6 +375,9 @@ class TrainParams(Section):
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="what matrices are multiplied in; auto is bfloat16 where the device does so natively"
     )
+    attention: Literal["auto", "dense", "flex"] = Field(
+        "auto", description="how packed rows attend; auto is flex attention on CUDA with compile, else a dense mask"
+    )
     compile: bool = Field(False, description="torch.compile the model: slow to start, then faster")
     tensorboard: bool = Field(True, description="write the curves to data/run/tensorboard")
     wandb: bool = Field(False, description="write them for wandb too, offline unless WANDB_MODE says else")

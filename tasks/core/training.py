@@ -19,7 +19,7 @@ import torch
 
 from tasks.core.checkpoints import Weights, load_state, save_state
 from tasks.core.dataset import Batch, Plan, fill, packed_batches
-from tasks.core.devices import autocast, choose_device, choose_dtype, reproducible
+from tasks.core.devices import autocast, choose_blocks, choose_device, choose_dtype, reproducible
 from tasks.core.errors import GateError
 from tasks.core.judging import answer_loss
 from tasks.core.model import SIZES, ModelConfig, Transformer
@@ -86,6 +86,7 @@ def fit(
             on_step(line)
         if params.keep == "best":
             run.model.load_state_dict(run.best)
+        run.model.in_blocks = False
         return Fitted(run.model.eval(), run.progress)
 
 
@@ -107,6 +108,7 @@ class Run:
         self.model, self.params = model, params
         self.device = model.cos.device
         self.dtype = choose_dtype(params.dtype, self.device)
+        model.in_blocks = choose_blocks(params.attention, self.device, params.compile)
         self.hidden = torch.compile(model.hidden) if params.compile else model.hidden  # what follows has odd shapes
         self.optimizer = adamw(model, params)
         self.progress = Progress()
