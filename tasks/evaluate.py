@@ -116,8 +116,8 @@ def evaluate(release: Path, tokens: Path, model: Path, target: Path, params: Eva
         transformer = load_checkpoint(model / "checkpoint", params.device)
         for split in SPLITS:
             examples[split], rows = read_both(release, tokens, split)
-            if split == "train":
-                examples[split], rows = examples[split].head(params.train_rows), rows.head(params.train_rows)
+            most = params.train_rows if split == "train" else params.max_rows or len(rows)
+            examples[split], rows = examples[split].head(most), rows.head(most)
             judged[split] = judge(examples[split], losses_of(rows, transformer, baselines))
             log.info("%s: %d rows judged", split, len(judged[split]))
             too_long = int((rows.lengths > transformer.config.block_size).sum())

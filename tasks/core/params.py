@@ -387,6 +387,7 @@ class EvaluateParams(Section):
     """Judge the checkpoint on val, test and some of train."""
 
     train_rows: int = Field(2000, ge=0, description="rows of train that are judged too, the first by id")
+    max_rows: int | None = Field(None, ge=1, description="rows of val and of test that are judged; null: all")
     n_suspects: int = Field(10, ge=0, description="rows of each kind of suspect that the report shows")
     n_samples: int = Field(8, ge=0, description="answers generated for the report, one a language and type")
     max_new_tokens: int = Field(64, ge=1, description="longest generated answer, in tokens")

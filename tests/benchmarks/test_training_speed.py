@@ -3,7 +3,7 @@ seconds that planning an epoch takes.
 
 `pytest tests/benchmarks/test_training_speed.py -s` prints the tables. Needs the extras `train` and `bench`; takes real
 rows of the folder that INSTRUCTFLOW_DATA names, and without it the project's own sources. INSTRUCTFLOW_ROUNDS says how
-often each runs (3), in turn, each time with another seed.
+often each runs (2), in turn, each time with another seed.
 
 Every run is a process of its own, on 2 cores and 2 threads, on the same rows, with a model of the same shape and as
 many rows a batch. What counts is tokens of examples per second of the measured steps, padding not counted: a packed row
@@ -38,7 +38,7 @@ from tasks.ingest import ingest
 from tasks.tokenize import training_texts
 
 DATA = Path(os.environ.get("INSTRUCTFLOW_DATA") or os.devnull).resolve()
-ROUNDS = int(os.environ.get("INSTRUCTFLOW_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("INSTRUCTFLOW_ROUNDS", "2"))
 WARMUP = 3  # steps before those that are measured
 STEPS = 12
 STEPS_GROUPED = 50  # Trainer sorts 50 batches at a time, the longest first: fewer would be its long rows only
