@@ -107,7 +107,7 @@ def test_a_sequence_has_the_product_of_its_tokens_probabilities(model):
     assert model.loss(ids, labels).item() == pytest.approx(-expected / 2, abs=1e-4)
 
 
-@pytest.mark.parametrize(("size", "millions"), [("nano", 0.80), ("micro", 5.98), ("mini", 23.2)])
+@pytest.mark.parametrize(("size", "millions"), [("nano", 0.80), ("micro", 5.98), ("mini", 23.2), ("small", 75.5)])
 def test_sizes_have_the_parameters_that_are_written_beside_them(size, millions):
     with torch.device("meta"):
         model = Transformer(ModelConfig(vocab_size=1, block_size=8, **SIZES[size]))

@@ -64,6 +64,7 @@ SIZES: dict[str, dict[str, int]] = {
     "nano": {"n_layer": 4, "n_head": 4, "n_kv_head": 4, "n_embd": 128, "n_hidden": 352},  # 0.80 M
     "micro": {"n_layer": 6, "n_head": 6, "n_kv_head": 6, "n_embd": 288, "n_hidden": 768},  # 5.98 M
     "mini": {"n_layer": 8, "n_head": 8, "n_kv_head": 4, "n_embd": 512, "n_hidden": 1376},  # 23.2 M
+    "small": {"n_layer": 12, "n_head": 12, "n_kv_head": 4, "n_embd": 768, "n_hidden": 2048},  # 75.5 M
 }
 
 Cache = list[tuple[Tensor, Tensor]]  # keys and values of each layer, (B, nkv, T, hs)

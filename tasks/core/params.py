@@ -348,7 +348,7 @@ class TokenizeParams(Section):
 class TrainParams(Section):
     """The small Transformer and how it is trained."""
 
-    size: Literal["nano", "micro", "mini"] = Field("nano", description="model size; see tasks/core/model.py")
+    size: Literal["nano", "micro", "mini", "small"] = Field("nano", description="model size; see tasks/core/model.py")
     block_size: int = Field(256, ge=16, description="context length, in tokens")
     pretrain_steps: int = Field(260, ge=0, description="steps on all text of train, before answers only")
     max_steps: int = Field(60, ge=1, description="optimizer steps on answer tokens")

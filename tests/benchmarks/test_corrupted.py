@@ -1,0 +1,122 @@
+"""Can the model tell good data from bad? 30 % of the answers of real rows are shuffled; lift and ifd have to see it.
+
+Needs the data folder of a real build, which INSTRUCTFLOW_BUILD names:
+`instructflow build --params tests/benchmarks/real.yaml --data FOLDER --no-train`.
+"""
+
+import hashlib
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from cost import print_table
+
+from tasks.core.params import EvaluateParams, LiftParams, TokenizeParams, TrainParams
+from tasks.core.schema import answer_text, conversation_text
+from tasks.core.tokens import load_tokenizer
+from tasks.core.verdict import Words, bits_by_seed, judge
+from tasks.evaluate import evaluate
+from tasks.lift import encode_arms, hold_out, train_arms
+from tasks.tokenize import tokenize
+from tasks.train import train
+
+BUILD = Path(os.environ.get("INSTRUCTFLOW_BUILD", ""))
+N_TRAIN, N_TEST = 12_000, 1_500
+MOST_BYTES = 700  # of a conversation: about 200 tokens, so that it fits the block
+SHARE = 0.3
+LEAST_AUC = 0.7
+SHUFFLES = {"among all rows": (), "within source and language": ("source", "language")}
+TRAIN = TrainParams(
+    size="micro", batch_size=16, pretrain_steps=420, max_steps=180, learning_rate=1e-3, eval_every=100, eval_rows=300,
+    keep="last", tensorboard=False,
+)  # fmt: skip
+LIFT = LiftParams(max_steps=150, batch_size=16)
+WORDS = Words(better="Shuffling hurts", worse="Shuffling helps", unclear="No significant difference")
+
+
+def chosen(split: str, n: int) -> pl.DataFrame:
+    """The first `n` short rows of a split that came from a source, by a hash of their ids."""
+    rows = pl.read_parquet(BUILD / "release" / f"{split}.parquet").filter(made_by="source")
+    rows = rows.filter(conversation_text().str.len_bytes() < MOST_BYTES)
+    order = pl.Series([hashlib.blake2b(id.encode()).hexdigest() for id in rows["id"]])
+    return rows[order.arg_sort()[:n]].sort("id")
+
+
+def shuffled(rows: pl.DataFrame, within: tuple[str, ...], seed: int = 0) -> tuple[pl.DataFrame, set[str]]:
+    """`rows` with the last answers of `SHARE` of them passed round in each group of `within`; and the ids of those."""
+    chance = np.random.default_rng(seed)
+    answers = rows.select(answer_text().alias("answer"))["answer"].to_list()
+    given, bad = list(answers), set[str]()
+    table = rows.select("id", *within).with_row_index()
+    groups = table.partition_by(within, maintain_order=True) if within else [table]
+    for group in groups:
+        of_group = group["index"].to_numpy()
+        drawn = chance.permutation(of_group[chance.random(len(of_group)) < SHARE])
+        for place, other in zip(drawn, np.roll(drawn, 1), strict=True):
+            if answers[place] != answers[other]:
+                given[place] = answers[other]
+                bad.add(rows["id"][int(place)])
+    messages = [
+        [*turns[:-1], {**turns[-1], "content": answer}] for turns, answer in zip(rows["messages"], given, strict=True)
+    ]
+    return rows.with_columns(messages=pl.Series(messages, dtype=rows.schema["messages"])), bad
+
+
+def auc(score: pl.Series, is_bad: pl.Series) -> float:
+    """The chance that a bad row has a higher score than a good one (Mann & Whitney 1947); ties count half."""
+    n_bad, n_good = int(is_bad.sum()), int((~is_bad).sum())
+    return (float(score.rank().filter(is_bad).sum()) - n_bad * (n_bad + 1) / 2) / (n_bad * n_good)
+
+
+@pytest.mark.timeout(7200)
+@pytest.mark.skipif(not (BUILD / "release").is_dir(), reason="INSTRUCTFLOW_BUILD names no data folder of a build")
+def test_shuffled_answers_cost_bits_and_are_found(tmp_path):
+    good, test = chosen("train", N_TRAIN), chosen("test", N_TEST)
+    arms: dict[str, pl.DataFrame] = {"good": good}
+    found: list[list[Any]] = []
+    for name, within in SHUFFLES.items():
+        rows, bad = shuffled(good, within)
+        arms[name] = rows
+        folder = tmp_path / name
+        for split, of_split in {"train": rows, "val": test.head(300), "test": test}.items():
+            (folder / "release").mkdir(parents=True, exist_ok=True)
+            of_split.write_parquet(folder / "release" / f"{split}.parquet")
+        tokenize(folder / "release", folder / "tokenize", TokenizeParams())
+        begin = time.perf_counter()
+        train(folder / "tokenize", folder / "train", TRAIN)
+        seconds = time.perf_counter() - begin
+        params = EvaluateParams(train_rows=6000, max_rows=300, n_samples=0)
+        evaluate(folder / "release", folder / "tokenize", folder / "train", folder / "evaluate", params)
+        judged = pl.read_parquet(folder / "evaluate" / "examples.parquet").filter(split="train")
+        is_bad = judged["id"].is_in(list(bad))
+        for measure in ("loss", "ifd"):
+            worst = judged.with_columns(is_bad=is_bad).sort(measure, descending=True).head(len(judged) // 10)
+            cells = (f"{auc(judged[measure], is_bad):.3f}", f"{worst['is_bad'].mean():.0%}", f"{seconds:.0f}")
+            found.append([name, measure, f"{is_bad.mean():.1%}", *cells])
+    print_table(
+        f"{N_TRAIN:,} rows, {SHARE:.0%} of the answers shuffled, size micro: are the rows found?",
+        ("shuffled", "ranked by", "bad", "AUC", "bad among the worst tenth", "training, s"),
+        found,
+    )
+    tokenizer = load_tokenizer(tmp_path / "among all rows" / "tokenize" / "tokenizer.json")
+    encoded = encode_arms(arms, tokenizer)
+    held = hold_out(test, tokenizer, TRAIN.block_size)
+    judged_arms, _ = train_arms(encoded, held, tokenizer.get_vocab_size(), LIFT, TRAIN)
+    bits = {arm: bits_by_seed(judged_arms.filter(arm=arm), LIFT.seeds) for arm in arms}
+    verdicts = {arm: judge(bits["good"], bits[arm], WORDS) for arm in SHUFFLES}
+    print_table(
+        f"Lift: {LIFT.max_steps} steps of {LIFT.batch_size} x {TRAIN.block_size} tokens, {len(held.rows):,} test rows",
+        ("rows", "bits per byte, a seed", "good - shuffled", "95 %", "verdict"),
+        [["good", " ".join(f"{value:.4f}" for value in bits["good"]), "", "", ""]]
+        + [
+            [arm, " ".join(f"{value:.4f}" for value in bits[arm]), f"{said.difference:+.4f}",
+             f"{said.interval[0]:+.4f} to {said.interval[1]:+.4f}", said.verdict]
+            for arm, said in verdicts.items()
+        ],
+    )  # fmt: skip
+    assert max(float(cells[3]) for cells in found if cells[0] == "among all rows") >= LEAST_AUC
+    assert verdicts["among all rows"].verdict == "better"
