@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from tasks.core.chat import SPECIAL_TOKENS, as_text, render
 from tasks.core.checkpoints import load_checkpoint, save_checkpoint
+from tasks.core.cross_entropy import WeightedCrossEntropy
 from tasks.core.model import IGNORE_INDEX, SIZES, ModelConfig, Transformer, attention, positions
 from tasks.core.schema import canonical
 from tasks.core.tokens import encode, load_tokenizer, train_tokenizer
@@ -96,6 +97,25 @@ def test_generation_ends_at_the_block_and_refuses_what_is_longer(model):
     assert len(list(model.generate([1] * 40, stop=-1, max_new_tokens=99))) == 8
     with pytest.raises(ValueError, match="49 tokens"):
         list(model.generate([1] * 49, stop=-1, max_new_tokens=1))
+
+
+@pytest.mark.parametrize("n", [1, 5, 300])
+def test_the_fused_loss_and_its_gradients_are_those_of_cross_entropy(n, monkeypatch):
+    monkeypatch.setattr("tasks.core.cross_entropy.CHUNK_TOKENS", 128)
+    chance = torch.Generator().manual_seed(0)
+    x, output = (torch.randn(size, 16, generator=chance, dtype=torch.float64) for size in (n, 50))
+    targets, weights = torch.randint(50, (n,), generator=chance), torch.rand(n, generator=chance, dtype=torch.float64)
+    found = []
+    for is_fused in (True, False):
+        inputs, matrix = x.clone().requires_grad_(), output.clone().requires_grad_()
+        if is_fused:
+            total = WeightedCrossEntropy.apply(inputs, matrix, targets, weights)
+        else:
+            total = (F.cross_entropy(inputs @ matrix.T, targets, reduction="none") * weights).sum()
+        (total / 3).backward()
+        found.append((total.detach(), inputs.grad, matrix.grad))
+    for fused, plain in zip(*found, strict=True):
+        torch.testing.assert_close(fused, plain)
 
 
 def test_a_sequence_has_the_product_of_its_tokens_probabilities(model):

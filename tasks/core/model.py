@@ -29,6 +29,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
 
+from tasks.core.cross_entropy import WeightedCrossEntropy
+
+LOGITS_STEP = 128  # tokens of whose multiples logits are computed
 IGNORE_INDEX = -100  # the label of a token that has no loss, as torch and transformers have it
 
 
@@ -203,15 +206,19 @@ class Transformer(nn.Module):
         `x` (B, T, C) is of `hidden`. `labels` lie over the input ids; the shift is here: what is said at t is judged by
         the label of t + 1.
         """
-        targets = labels[:, 1:]  # (B, T - 1)
-        is_judged = targets != IGNORE_INDEX
-        logits = F.linear(x[:, :-1][is_judged], self.embedding.weight)  # (n, vocab_size): none where there is no label
-        return F.cross_entropy(logits, targets[is_judged], reduction="none"), is_judged.nonzero()[:, 0]
+        row, column, n = labelled(labels)
+        logits = F.linear(x[row, column], self.embedding.weight)  # (n and more, vocab_size)
+        return F.cross_entropy(logits, labels[row, column + 1], reduction="none")[:n], row[:n]
 
     def loss_of(self, x: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
         """Mean nats per labelled token of the whole batch, by `weights` (B, T); not the mean of the rows' means."""
-        of_labels = weights[:, 1:][labels[:, 1:] != IGNORE_INDEX]  # (n,)
-        return (self.losses_of(x, labels)[0] * of_labels).sum() / of_labels.sum()
+        row, column, n = labelled(labels)
+        of_labels = weights[row, column + 1]  # (n and more,)
+        of_labels[n:] = 0
+        total: Tensor = WeightedCrossEntropy.apply(  # type: ignore[no-untyped-call]
+            x[row, column], self.embedding.weight, labels[row, column + 1].clamp(min=0), of_labels
+        )
+        return total / of_labels.sum()
 
     def token_losses(self, input_ids: Tensor, labels: Tensor, segments: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """`losses_of` what `hidden` makes of (B, T) token ids."""
@@ -253,6 +260,16 @@ class Transformer(nn.Module):
 
 
 _TO_RESIDUAL = ("attention.out.weight", "mlp.down.weight")
+
+
+def labelled(labels: Tensor) -> tuple[Tensor, Tensor, int]:
+    """The n places (row, column) of (B, T) labels whose next token has a label, filled up, and n.
+
+    They are filled up with the first place of all, to be cut off or weighed 0: new sizes each time would cost memory.
+    """
+    row, column = (labels[:, 1:] != IGNORE_INDEX).nonzero(as_tuple=True)
+    n = len(row)
+    return F.pad(row, (0, -n % LOGITS_STEP)), F.pad(column, (0, -n % LOGITS_STEP)), n
 
 
 def same_segment(segments: Tensor) -> Tensor:

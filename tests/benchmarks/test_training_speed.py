@@ -219,12 +219,12 @@ def test_it_trains_faster_than_the_trainer_of_transformers_and_in_no_more_memory
             " ".join(f"{run.speed:,.0f}" for run in runs[name]),
             f"{speeds[name] / speeds[TRAINER]:.2f}",
             f"{mib[name]:,.0f}",
-            f"{told(name, 'seconds_before'):.1f}",
+            " ".join(f"{run.cost.mib_largest:,.0f}" for run in runs[name]),
         ]
         for name in runs
     ]
-    columns = ("", "steps", "tokens/step", "no padding", "s/step", "tokens/s", "of each round", "to Trainer's", "MiB",
-               f"s, start and {WARMUP} steps")  # fmt: skip
+    columns = ("", "steps", "tokens/step", "no padding", "s/step", "tokens/s", "of each round", "to Trainer's",
+               "MiB, peak", "of each round")  # fmt: skip
     title = f"{PARAMS.size}, {VOCAB_SIZE} tokens, {PARAMS.batch_size} rows of {PARAMS.block_size}, median of {ROUNDS}"
     print_table(f"Training, {title}", columns, table)
     compiling = median(
