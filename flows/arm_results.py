@@ -28,7 +28,8 @@ def tell(subjects: dict[str, str], found: dict[str, Any], excluded: dict[str, di
 
     told: dict[str, Any] = {"held_out_rows": found["held_out_rows"], "curated": figures("curated"), "arms": {}}
     for arm, subject in subjects.items():
-        said = judge(found["bits"]["curated"], found["bits"][arm], words_of(subject)).measures()
+        bits, over_rows = found["bits"], found["over_rows"][arm]
+        said = judge(bits["curated"], bits[arm], over_rows, words_of(subject)).measures()
         said["verdict"] = VERDICTS.get(said["verdict"], said["verdict"])
         if len(subjects) > 1:
             said["sentence"] += f" The interval is for this arm alone, not corrected for {len(subjects)} comparisons."
@@ -54,7 +55,7 @@ def told_by_lift(report: Report) -> dict[str, Any]:
         | {"bits_per_byte": measures["bits_per_byte"][arm], "runs": runs[arm]}
         for arm in runs
     }
-    said = {name: measures[name] for name in ("verdict", "sentence", "difference", "interval_95")}
+    said = {name: measures[name] for name in ("verdict", "sentence", "difference", "interval_95", "interval_95_rows")}
     raw = {**figures["raw"], "excluded": counts["excluded"], **said}
     return {"held_out_rows": measures["held_out"]["rows"], "curated": figures["curated"], "arms": {"raw": raw}}
 
@@ -68,5 +69,6 @@ def write_results(told: dict[str, Any], folder: Path) -> None:
     }
     title = "Curated - without, bits per byte of test (below 0: it helps)"
     drawn = Markup(plots.intervals(title, spans)) if spans else ""
-    write_text(render("arms.html.j2", {"told": told, "plot": drawn}), folder / "index.html")
+    page = render("arms.html.j2", {"told": told, "plot": drawn}, Path(__file__).parent)
+    write_text(page, folder / "index.html")
     write_json(told, folder / "report.json")

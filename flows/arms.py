@@ -37,7 +37,7 @@ from tasks.core.report import Report, leave
 from tasks.core.schema import SPLITS
 from tasks.core.shards import RunShards
 from tasks.core.tokens import load_tokenizer, read_released
-from tasks.core.verdict import bits_by_seed
+from tasks.core.verdict import bits_by_seed, interval_over_rows
 from tasks.dag import ROW_WISE, stages
 from tasks.lift import counts_of, dedup_of, encode_arms, exclusions, hold_out, train_arms
 
@@ -138,7 +138,7 @@ def set_apart(examples: Path, target: Path, rows_per_shard: int, *, data: Path, 
 
 
 def judge_arms(data: Path, folders: dict[str, Path], params: LiftParams, train_params: TrainParams) -> dict[str, Any]:
-    """Train curated and every arm with every seed: rows and tokens of each, and bits per byte of each, a list by seed.
+    """Train curated and every arm with every seed: rows and tokens of each, bits per byte by seed, intervals over rows.
 
     Raises SourceError for an arm that has nothing to learn from.
     """
@@ -149,8 +149,10 @@ def judge_arms(data: Path, folders: dict[str, Path], params: LiftParams, train_p
         raise SourceError(f"{empty[0]}: no answer is left to train on; expected an arm with rows")
     held = hold_out(test, tokenizer, train_params.block_size)
     judged, _ = train_arms(arms, held, tokenizer.get_vocab_size(), params, train_params)
-    bits = {arm: bits_by_seed(judged.filter(arm=arm), params.seeds) for arm in arms}
-    return {"bits": bits, "held_out_rows": len(held.rows), **counts_of(arms)}
+    of_arms = {arm: judged.filter(arm=arm) for arm in arms}
+    bits = {arm: bits_by_seed(rows, params.seeds) for arm, rows in of_arms.items()}
+    over_rows = {arm: interval_over_rows(of_arms["curated"], rows, held.answers) for arm, rows in of_arms.items()}
+    return {"bits": bits, "over_rows": over_rows, "held_out_rows": len(held.rows), **counts_of(arms)}
 
 
 def check_build(data: Path, params: Params) -> None:

@@ -91,9 +91,12 @@ def lift(
         compare_arms(steps, sources, chosen, str(folder) if data else None)
         told = read_json(folder / "run" / "arms" / "report.json")
     else:
-        from flows.versions import Versions
+        from flows.versions import Versions, stale_stages
 
-        if chosen or Versions(project).is_stale("lift"):
+        stale = [] if chosen else stale_stages(Versions(project), train=True)
+        if others := [name for name in stale if name not in ("lift", "report")]:
+            raise SourceError(f"data: {', '.join(others)} would run again; run `instructflow build` first")
+        if chosen or stale:
             from flows.build import build_dataset
 
             build_dataset(chosen, str(folder) if data else None, only="lift")

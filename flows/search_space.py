@@ -5,7 +5,7 @@ not searched: with the same steps it would give trials different numbers of toke
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ SPACE: Space = {
     "warmup_ratio": Range(0.0, 0.2),  # share of the steps
     "min_lr_ratio": Range(0.0, 0.3),  # share of the peak rate
 }
+# What a trial's loss does not hang on: float sums of other threads are noise, all else is what a run leaves behind.
+NOT_OF_TRIALS = {"threads", "keep_states", "tensorboard", "wandb"}
 # No trial is ended before this share of its steps: for a fifth of them its rate may still rise, and as long again lets
 # one that rose slowly catch up.
 PATIENT_RATIO = 0.4
@@ -49,7 +51,7 @@ class Judged:
     number: int
     values: Values
     state: str  # complete, pruned, diverged
-    val_loss: float | None  # the lowest seen, nats per answer token; None of one that diverged
+    val_loss: float | None  # as `Objective.loss_of` its losses, nats per answer token; None of one that diverged
     step: int | None  # the last that was judged
     reason: str | None = None  # why it diverged
 
@@ -85,17 +87,22 @@ class Objective:
         }
 
     def fingerprint(self) -> str:
-        """A hash of all that makes two trials comparable: tokens of train and val, ranges, and params not searched."""
+        """A hash of all that makes two trials comparable: tokens of train and val, ranges, fixed params and code."""
+        from tasks.core.training import code_hash
+
         files = [self.tokens / "tokenizer.json"]
         for split in ("train", "val"):
             files += sorted(path for path in (self.tokens / "tokens" / split).iterdir() if path.is_file())
         ranges = {name: asdict(found) for name, found in self.space.items()}
-        return stable_hash(
-            self.params.model_dump(exclude=set(SPACE)), ranges, [file_hash(path, "blake2b") for path in files]
-        )
+        fixed = self.params.model_dump(exclude={*SPACE, *NOT_OF_TRIALS})
+        return stable_hash(fixed, ranges, code_hash(), [file_hash(path, "blake2b") for path in files])
+
+    def loss_of(self, losses: Sequence[float]) -> float:
+        """The loss on val of the weights that `train.keep` would leave after these evaluations."""
+        return losses[-1] if self.params.keep == "last" else min(losses)
 
     def __call__(self, values: Values, report: Report) -> float:
-        """Train with `values`; the lowest loss on val seen, in nats per answer token.
+        """Train with `values`; `loss_of` the losses on val, in nats per answer token.
 
         Raises GateError where the loss is not finite, SourceError where there are no tokens or val judges nothing.
         """
@@ -118,7 +125,7 @@ class Objective:
             report(line["step"], line["val_loss"])
 
         fit(train, val, model_config(vocab_size, params), params, on_step=observe)
-        return min(losses)
+        return self.loss_of(losses)
 
 
 def scaled(params: TrainParams, steps: int | None) -> TrainParams:

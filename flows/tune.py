@@ -102,7 +102,7 @@ def search(objective: Objective, database: Path, name: str, trials: int) -> list
         ended = ended_trials(study)
         is_first_judged = any(trial.params == objective.first for trial in ended)
         if len(ended) >= trials and is_first_judged:
-            return [judged(trial) for trial in ended]
+            return [judged(trial, objective) for trial in ended]
         if not is_first_judged and not study.get_trials(deepcopy=False, states=[TrialState.WAITING]):
             study.enqueue_trial(objective.first)
         study.sampler = optuna.samplers.TPESampler(seed=sampler_seed(objective.params.seed, len(ended)))
@@ -129,7 +129,7 @@ def open_study(objective: Objective, database: Path, name: str) -> "Study":
         log.info("study %s goes on: %d trials have ended", name, len(ended_trials(study)))
     elif others:
         log.info(
-            "study %s begins anew: %d of that name had other tokens, fixed params or ranges and stay apart",
+            "study %s begins anew: %d of that name had other tokens, fixed params, ranges or code and stay apart",
             name,
             len(others),
         )
@@ -160,7 +160,7 @@ def run_trial(study: "Study", objective: Objective) -> None:
     except GateError as error:
         trial.set_user_attr("reason", str(error))
         study.tell(trial, state=TrialState.PRUNED)  # not FAIL, which the sampler would not learn from
-    log_trial(judged(study.get_trials(deepcopy=False)[trial.number]), time.monotonic() - started)
+    log_trial(judged(study.get_trials(deepcopy=False)[trial.number], objective), time.monotonic() - started)
 
 
 def ended_trials(study: "Study") -> list["FrozenTrial"]:
@@ -170,12 +170,12 @@ def ended_trials(study: "Study") -> list["FrozenTrial"]:
     return study.get_trials(deepcopy=False, states=[TrialState.COMPLETE, TrialState.PRUNED])
 
 
-def judged(trial: "FrozenTrial") -> Judged:
+def judged(trial: "FrozenTrial", objective: Objective) -> Judged:
     """What is reported of one of Optuna's trials."""
     losses, reason = trial.intermediate_values, trial.user_attrs.get("reason")
     state = "diverged" if reason else trial.state.name.lower()
-    lowest = None if reason else min(losses.values())
-    return Judged(trial.number, dict(trial.params), state, lowest, max(losses, default=None), reason)
+    val_loss = None if reason else objective.loss_of([losses[step] for step in sorted(losses)])
+    return Judged(trial.number, dict(trial.params), state, val_loss, max(losses, default=None), reason)
 
 
 def sampler_seed(seed: int, n_ended: int) -> int:
@@ -280,6 +280,12 @@ def show_search(result: dict[str, Any]) -> None:
     )
     console.print(table)
     console.print("Losses are nats per answer token of val.")
+    if result["gain"]:
+        console.print(
+            f"What is gained is that of the best of {len(states)} trials, all judged by the same rows of val with one "
+            "seed: expect less on other rows.",
+            highlight=False,
+        )
     if result["best"] == result["first"]:
         console.print("No trial is better than the params as they are.")
     console.print(

@@ -70,13 +70,16 @@ def search_on_ray(objective: Objective, folder: Path, name: str, trials: int) ->
 
 
 def run_trial(config: Values, objective: Objective) -> None:
-    """Run one trial in a worker of Ray; `val_loss` is the lowest so far, inf of one that diverged."""
+    """Run one trial in a worker of Ray; `val_loss` is `loss_of` those so far, inf of one that diverged."""
     from ray import tune
 
     told: dict[str, Any] = {"val_loss": math.inf, "step": 0, "state": "pruned"}  # what it is if it ends here
 
+    losses: list[float] = []
+
     def report(step: int, val_loss: float) -> None:
-        told.update(step=step, val_loss=min(val_loss, told["val_loss"]))
+        losses.append(val_loss)
+        told.update(step=step, val_loss=objective.loss_of(losses))
         tune.report(dict(told))
 
     try:
@@ -91,8 +94,8 @@ def judged(number: int, config: Values, metrics: dict[str, Any], objective: Obje
     state = metrics["state"]
     if state == "pruned" and metrics["step"] == objective.n_steps:  # ended by the scheduler when nothing was left to do
         state = "complete"
-    lowest = None if state == "diverged" else float(metrics["val_loss"])
-    return Judged(number, config, state, lowest, metrics["step"] or None, metrics.get("reason"))
+    val_loss = None if state == "diverged" else float(metrics["val_loss"])
+    return Judged(number, config, state, val_loss, metrics["step"] or None, metrics.get("reason"))
 
 
 def ray_space(space: Space) -> dict[str, Any]:

@@ -104,11 +104,21 @@ class Versions:
         return True
 
 
-def anything_stale(project: Path, train: bool) -> bool:
-    """Whether a build would do anything; a report that was made without training is not stale for that."""
-    versions = Versions(project)
-    return any(
-        versions.is_stale(stage.name) and (versions.lacks_outputs(stage.name) or not versions.lacks_inputs(stage.name))
+def stale_stages(versions: Versions, train: bool) -> list[str]:
+    """The stages that a build would run; a report that was made without training is not stale for that.
+
+    What would become stale by them is not among them.
+    """
+    project = Path(versions.repo.root_dir)
+    return [
+        stage.name
         for stage in stages(project, project / "data", load_params(project / "params.yaml"))
-        if train or stage.step not in TRAINING
-    )
+        if (train or stage.step not in TRAINING)
+        and versions.is_stale(stage.name)
+        and (versions.lacks_outputs(stage.name) or not versions.lacks_inputs(stage.name))
+    ]
+
+
+def anything_stale(project: Path, train: bool) -> bool:
+    """Whether a build would do anything."""
+    return bool(stale_stages(Versions(project), train))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tasks.core.errors import ParamsError
-from tasks.core.params import DecontaminateParams, DedupParams, Params
+from tasks.core.params import NO_BASELINE, DecontaminateParams, DedupParams, Params
 
 STEPS = (
     "ingest", "clean", "dedup", "decontaminate", "import_annotations", "classify", "score", "split", "augment",
@@ -73,9 +73,8 @@ def stages(project: Path, data: Path, params: Params) -> Iterator[Stage]:
     annotations = project / "annotations"
     yield Stage("import_annotations", "import_annotations", (annotations, labels, params.import_annotations))
     yield Stage("classify", "classify", (decontaminated, labels, data / "classify", params.classify))
-    accepted = {"baseline": str(resolve(params.score.baseline, project))} if params.score.baseline else {}
-    scored = params.score.model_copy(update=accepted)
-    yield Stage("score", "score", (data / "classify", data / "score", scored))
+    baseline = {"baseline": _baseline(params.score.baseline, project)}
+    yield Stage("score", "score", (data / "classify", data / "score", params.score), baseline)
     yield Stage("split", "split", (data / "score", data / "split", params.split))
     yield _gate(project, data, params, "split")
     yield Stage("augment", "augment", (data / "split", data / "augment", params.augment))
@@ -85,9 +84,14 @@ def stages(project: Path, data: Path, params: Params) -> Iterator[Stage]:
     yield Stage("tokenize", "tokenize", (released, tokens, params.tokenize))
     yield Stage("train", "train", (tokens, model, params.train))
     yield Stage("evaluate", "evaluate", (released, tokens, model, data / "evaluate", params.evaluate))
-    compared = {"train_params": params.train, "baseline": project / "baseline"}
+    compared: dict[str, Any] = {"train_params": params.train, "tokenize_params": params.tokenize}
+    compared["baseline"] = _baseline(params.lift.baseline, project)
     yield Stage("lift", "lift", (data, data / "lift", params.lift), compared)
     yield Stage("report", "report", (data, data / "report", params.report))
+
+
+def _baseline(path: str, project: Path) -> Path | None:
+    return None if path == NO_BASELINE else resolve(path, project)
 
 
 def _spilling(params: Spilling, project: Path) -> Spilling:

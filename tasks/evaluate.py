@@ -13,9 +13,9 @@ longer than the model's block is counted, not cut and not judged.
     unigram_…       the same of token counts; ngram_… of an interpolated Kneser-Ney model (tasks/core/baselines.py)
     saving_over_…   1 - bits_per_byte / that of the baseline; the aim over the unigram model is TARGET_SAVING
 
-examples.parquet has a row for each row judged: id, split, family, language, instruction_type, source, length, n_tokens
-(answer tokens), n_bytes (of the answers), loss, loss_alone (without the instructions), unigram_loss, ngram_loss (mean
-nats per answer token), ifd.
+examples.parquet has a row for each row judged: id, split, family, text (a hash of messages and tools), language,
+instruction_type, source, length, n_tokens (answer tokens), n_bytes (of the answers), loss, loss_alone (without the
+instructions), unigram_loss, ngram_loss (all in mean nats per answer token), ifd.
 """
 
 import logging
@@ -33,7 +33,7 @@ from tasks.core.figures import GROUPS, breakdown
 from tasks.core.files import whole_folder, write_parquet
 from tasks.core.params import EvaluateParams
 from tasks.core.report import Report, length_bucket
-from tasks.core.schema import SPLITS, answer_text, conversation_text, prompt_text
+from tasks.core.schema import SPLITS, answer_text, conversation_text, prompt_text, text_hashes
 from tasks.core.suspects import KINDS, shown, suspicion
 from tasks.core.text import units_of
 from tasks.core.tokens import TokenRows, answer_bytes, encode, load_tokenizer, read_released, special_ids
@@ -53,13 +53,21 @@ def judge(examples: pl.DataFrame, losses: dict[str, pl.DataFrame]) -> pl.DataFra
     """
     judged = examples.select(
         "id", "split", "family", "language", pl.col("instruction_type").fill_null("none"), "source",
-        length=length_bucket(units_of(conversation_text())), n_bytes=answer_bytes(examples),
+        length=length_bucket(units_of(conversation_text())), n_bytes=answer_bytes(examples), text=text_hashes(examples),
     )  # fmt: skip
     for name, table in losses.items():
         n_tokens = ["n_tokens"] if name == "loss" else []
         judged = judged.join(table.select("id", *n_tokens, pl.col("loss").alias(name)), on="id")
     return judged.select(
-        "id", "split", "family", *GROUPS, "n_tokens", "n_bytes", *losses, ifd=pl.col("loss") / pl.col("loss_alone")
+        "id",
+        "split",
+        "family",
+        "text",
+        *GROUPS,
+        "n_tokens",
+        "n_bytes",
+        *losses,
+        ifd=pl.col("loss") / pl.col("loss_alone"),
     ).sort("id")
 
 
@@ -116,8 +124,9 @@ def evaluate(release: Path, tokens: Path, model: Path, target: Path, params: Eva
         transformer = load_checkpoint(model / "checkpoint", params.device)
         for split in SPLITS:
             examples[split], rows = read_both(release, tokens, split)
-            most = params.train_rows if split == "train" else params.max_rows or len(rows)
-            examples[split], rows = examples[split].head(most), rows.head(most)
+            most = params.train_rows if split == "train" else params.max_rows
+            if most is not None:
+                examples[split], rows = examples[split].head(most), rows.head(most)
             judged[split] = judge(examples[split], losses_of(rows, transformer, baselines))
             log.info("%s: %d rows judged", split, len(judged[split]))
             too_long = int((rows.lengths > transformer.config.block_size).sum())
@@ -134,6 +143,7 @@ def evaluate(release: Path, tokens: Path, model: Path, target: Path, params: Eva
     texts = pl.concat(rows.select("id", prompt=prompt_text(), answer=answer_text()) for rows in examples.values())
     measures = {
         **by_split,
+        "release": Report.read(tokens).measures.get("release"),
         "target_saving_over_unigram": TARGET_SAVING,
         "samples": answers,
         "suspects": shown(suspects, table, texts, params.n_suspects),

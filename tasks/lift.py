@@ -16,7 +16,10 @@ The last two look at raw rows, for a row that clean dropped never reached dedup 
 *nearly* repeats a held-out one is not seen; if it matters, it helps `raw`. What decontaminate, score or people took out
 later stays in `raw`: that is what raw is.
 
-With `fail_if_worse` the curated arm must not be worse than the one that was accepted: tasks/core/accepted.py.
+With a `baseline` the curated arm must not be worse than the one that was accepted: tasks/core/accepted.py.
+
+The rows that judge are curated themselves: what curation changed in every row, raw rows do not teach. That is what lift
+measures, and it favours curation by as much.
 """
 
 import logging
@@ -30,15 +33,15 @@ import polars as pl
 from tokenizers import Tokenizer
 
 from tasks.core.accepted import against_accepted, in_common, lost_most, read_accepted
-from tasks.core.errors import GateError, ParamsError
+from tasks.core.errors import GateError, SourceError
 from tasks.core.files import read_examples, scan_examples, whole_folder, write_json, write_parquet
 from tasks.core.ledger import read_ledgers
-from tasks.core.params import LiftParams, TrainParams
+from tasks.core.params import LiftParams, TokenizeParams, TrainParams
 from tasks.core.report import Report
 from tasks.core.schema import SPLITS, prompt_text
 from tasks.core.text import normalised
 from tasks.core.tokens import TokenRows, answer_bytes, encode_examples, load_tokenizer, read_released
-from tasks.core.verdict import JUDGED, WORSE, Words, bits_by_seed, judge, rounded
+from tasks.core.verdict import JUDGED, WORSE, Words, bits_by_seed, interval_over_rows, judge, rounded
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +115,7 @@ class Held(NamedTuple):
 
     rows: TokenRows
     nothing: TokenRows  # stands for val, which chooses nothing here
-    n_bytes: pl.DataFrame  # id, n_bytes of the answers
+    answers: pl.DataFrame  # id, family, n_bytes of the answers
 
 
 def hold_out(test: pl.DataFrame, tokenizer: Tokenizer, block_size: int) -> Held:
@@ -124,7 +127,7 @@ def hold_out(test: pl.DataFrame, tokenizer: Tokenizer, block_size: int) -> Held:
     return Held(
         picked(encoded, fits.arg_true(), held),
         picked(encoded, fits.arg_true().head(0), held.head(0)),
-        held.select("id", n_bytes=answer_bytes(held)),
+        held.select("id", "family", n_bytes=answer_bytes(held)),
     )
 
 
@@ -158,7 +161,7 @@ def nats_of(rows: TokenRows, held: Held, vocab_size: int, params: TrainParams) -
 
     fitted = fit(rows, held.nothing, model_config(vocab_size, params), params)
     with reproducible(params.seed, params.threads):
-        judged = row_losses(fitted.model, held.rows).join(held.n_bytes, on="id", maintain_order="left")
+        judged = row_losses(fitted.model, held.rows).join(held.answers, on="id", maintain_order="left")
     return judged.select("id", "n_bytes", nats=pl.col("loss") * pl.col("n_tokens")), fitted.progress.n_tokens
 
 
@@ -170,7 +173,10 @@ def train_arms(
     n_read = dict.fromkeys(arms, 0)
     for seed in params.seeds:
         for arm, rows in arms.items():
-            judged, n_tokens = nats_of(rows, held, vocab_size, of_arm(train, params, seed))
+            try:
+                judged, n_tokens = nats_of(rows, held, vocab_size, of_arm(train, params, seed))
+            except (GateError, SourceError) as error:
+                raise type(error)(f"lift: {arm} rows, seed {seed}: {error}") from None
             n_read[arm] += n_tokens
             tables.append(judged.select(pl.lit(arm).alias("arm"), pl.lit(seed, pl.Int64).alias("seed"), pl.all()))
             told = ", ".join(f"{bits:.4f} bits per byte" for bits in bits_by_seed(tables[-1], [seed])) or "not judged"
@@ -178,7 +184,7 @@ def train_arms(
     return pl.concat(tables).sort("arm", "seed", "id"), n_read
 
 
-def compare(judged: pl.DataFrame, seeds: list[int]) -> dict[str, Any]:
+def compare(judged: pl.DataFrame, families: pl.DataFrame, seeds: list[int]) -> dict[str, Any]:
     """The verdict on curated and raw rows, with the bits per byte of both, meaned and of every seed."""
     bits = {arm: bits_by_seed(judged.filter(arm=arm), seeds) for arm in ARMS}
     pairs = list(zip(*bits.values(), strict=True)) or [(None, None)] * len(seeds)
@@ -188,7 +194,10 @@ def compare(judged: pl.DataFrame, seeds: list[int]) -> dict[str, Any]:
         for seed, (curated, raw) in zip(seeds, pairs, strict=True)
     ]
     means = {arm: rounded(fmean(values)) if values else None for arm, values in bits.items()}
-    return {**judge(bits["curated"], bits["raw"], WORDS).measures(), "bits_per_byte": means, "runs": runs}
+    of_curated, of_raw = (judged.filter(arm=arm) for arm in ARMS)
+    over_rows = interval_over_rows(of_curated, of_raw, families)
+    said = judge(bits["curated"], bits["raw"], over_rows, WORDS)
+    return {**said.measures(), "bits_per_byte": means, "runs": runs}
 
 
 def counts_of(arms: dict[str, TokenRows]) -> dict[str, dict[str, int]]:
@@ -201,16 +210,23 @@ def counts_of(arms: dict[str, TokenRows]) -> dict[str, dict[str, int]]:
 
 
 def lift(
-    data: Path, target: Path, params: LiftParams, *, train_params: TrainParams, baseline: Path | None = None
+    data: Path,
+    target: Path,
+    params: LiftParams,
+    *,
+    train_params: TrainParams,
+    tokenize_params: TokenizeParams,
+    baseline: Path | None = None,
 ) -> Report:
     """Compare the arms on what the steps left below `data`; leave report.json and examples.parquet in `target`.
 
-    With `fail_if_worse` the curated arm is compared with the one accepted into `baseline` too; where it is worse,
+    Where `baseline` is given, the curated arm is compared with the one accepted into it too; where it is worse,
     `data`/run/failed-lift.json has the evidence, nothing is left in `target` and GateError is raised.
     """
-    accepted = read_accepted(baseline, params, train_params) if params.fail_if_worse and baseline else None
-    if params.fail_if_worse and accepted is None:
-        raise ParamsError("lift.fail_if_worse: no baseline folder was given; expected the project's baseline/")
+    from tasks.core.devices import choose_device, choose_dtype
+
+    dtype = str(choose_dtype(train_params.dtype, choose_device(train_params.device)))
+    accepted = read_accepted(baseline, params, train_params, tokenize_params, dtype) if baseline else None
     evidence = data / "run" / "failed-lift.json"
     evidence.unlink(missing_ok=True)
     release = data / "release"
@@ -221,19 +237,20 @@ def lift(
     examples = {"curated": train, "raw": raw.join(excluded, on="id", how="anti", maintain_order="left")}
     arms = encode_arms(examples, tokenizer)
     held = hold_out(test, tokenizer, train_params.block_size)
-    common = in_common(accepted, held.n_bytes) if accepted else None
+    common = in_common(accepted, held.answers) if accepted else None
     judged, n_read = train_arms(arms, held, tokenizer.get_vocab_size(), params, train_params)
-    measures = compare(judged, params.seeds)
+    measures = compare(judged, held.answers, params.seeds)
+    measures["release"] = Report.read(data / "tokenize").measures.get("release")
     measures["tokens_read"] = n_read
     measures["tokens_per_run"] = params.max_steps * params.batch_size * train_params.block_size  # padding counted
     measures["held_out"] = {
         "rows": len(held.rows),
         "rows_too_long": len(test.filter(made_by="source")) - len(held.rows),
         "answer_tokens": int(held.rows.has_loss.sum()),
-        "n_bytes": int(held.n_bytes["n_bytes"].sum()),
+        "n_bytes": int(held.answers["n_bytes"].sum()),
     }
     if common is not None:
-        measures["baseline"] = hold_to(common, judged, params, target, evidence)
+        measures["baseline"] = hold_to(common, judged, held.answers, params, target, evidence)
     counts = counts_of(arms) | {"excluded": {reason: excluded.filter(reason=reason).height for reason in REASONS}}
     with whole_folder(target) as folder:
         write_parquet(judged, folder / "examples.parquet")
@@ -241,11 +258,16 @@ def lift(
 
 
 def hold_to(
-    common: pl.DataFrame, judged: pl.DataFrame, params: LiftParams, target: Path, evidence: Path
+    common: pl.DataFrame,
+    judged: pl.DataFrame,
+    families: pl.DataFrame,
+    params: LiftParams,
+    target: Path,
+    evidence: Path,
 ) -> dict[str, Any]:
     """Judge the curated arm on the rows in `common` with what was accepted; see `lift` for where it is worse."""
     curated = judged.filter(arm="curated")
-    found = against_accepted(curated, common, params)
+    found = against_accepted(curated, common, families, params)
     if found["verdict"] == WORSE:
         shutil.rmtree(target, ignore_errors=True)  # of an earlier run
         write_json({**found, "rows": lost_most(curated, common)}, evidence)

@@ -3,8 +3,8 @@
 Every signal is in 0..1, 1 is good, and is right for short and for Chinese text: lengths are in units, n-grams are of
 tokens (words or Han characters), and a text too short to measure counts as good. `scores.parquet` has them all.
 They need no model. Where params name a baseline (flows/accept.py), the ifd that its model gave a row stands beside them
-(tasks/core/suspects.py says what it means): null for a row that the model did not judge, whose answer has other bytes
-now, or whose answer is too short for it.
+(tasks/core/suspects.py says what it means). It is null for a row that the model did not judge or that says something
+else now, whose answer is too short for it, or that was in val or test: a model must not choose what it is judged on.
 There is no compression ratio among them: its bytes depend on the zlib of the machine.
 """
 
@@ -16,16 +16,17 @@ from typing import Any
 
 import polars as pl
 
+from tasks.core.accepted import accepted_table
+from tasks.core.errors import ParamsError
 from tasks.core.files import read_table, scan_examples
 from tasks.core.language import language_of_turn
 from tasks.core.ledger import LEDGER, Outcome
 from tasks.core.params import ScoreParams
 from tasks.core.report import Report
-from tasks.core.schema import EXAMPLE, answer_text, prompt_text
+from tasks.core.schema import EXAMPLE, answer_text, prompt_text, text_hashes
 from tasks.core.shards import RunShards, by_shards, in_processes, leave_shard
 from tasks.core.suspects import LEAST_TOKENS
 from tasks.core.text import HAN, ngrams, tokens, units_of
-from tasks.core.tokens import answer_bytes
 
 REASONS = ("low_score", "high_ifd")
 PREVIEWED = {"min_score", "max_ifd"}  # answered from scores.parquet
@@ -118,13 +119,13 @@ def parses(code: str) -> bool:
 
 
 def ifd_of(examples: pl.DataFrame, baseline: Path) -> pl.DataFrame:
-    """id, ifd of the examples that the accepted model judged with the answers that they have now.
+    """id, ifd of the examples that the accepted model was trained on and judged, as they are now.
 
-    Raises SourceError when `baseline` holds no examples.parquet.
+    Raises SourceError where `baseline` is not what `instructflow accept` writes.
     """
-    judged = read_table(baseline / "examples.parquet").filter(pl.col("n_tokens") >= LEAST_TOKENS)
-    now = examples.select("id", n_bytes=answer_bytes(examples))
-    return now.join(judged, on=["id", "n_bytes"], maintain_order="left").select("id", pl.col("ifd").cast(pl.Float64))
+    judged = accepted_table(baseline, "examples.parquet").filter(pl.col("n_tokens") >= LEAST_TOKENS, split="train")
+    now = examples.select("id", text=text_hashes(examples))
+    return now.join(judged, on=["id", "text"], how="left", maintain_order="left").select("id", pl.col("ifd").cast(pl.Float64))
 
 
 def drops(scores: pl.DataFrame, params: ScoreParams) -> pl.DataFrame:
@@ -148,10 +149,12 @@ def _lines(rows: pl.DataFrame, reason: str, measure: str, threshold: float) -> p
     )
 
 
-def score_examples(examples: pl.DataFrame, params: ScoreParams) -> tuple[Outcome, pl.DataFrame]:
+def score_examples(
+    examples: pl.DataFrame, params: ScoreParams, baseline: Path | None = None
+) -> tuple[Outcome, pl.DataFrame]:
     """Measure all, drop what params say; the second table has the signals of every row that came in."""
     none = pl.DataFrame(schema={"id": pl.String, "ifd": pl.Float64})
-    known = none if params.baseline is None else ifd_of(examples, Path(params.baseline))
+    known = none if baseline is None else ifd_of(examples, baseline)
     scores = signals(examples).join(known, on="id", how="left", maintain_order="left")
     gone = drops(scores, params)
     ledger = pl.concat([pl.DataFrame(schema=LEDGER), gone], how="diagonal")
@@ -165,28 +168,41 @@ def preview(data: Path, params: ScoreParams) -> tuple[pl.DataFrame, pl.DataFrame
     return rows, drops(read_table(data / "score" / "scores.parquet"), params)
 
 
-def score_shard(source_file: Path, target_file: Path, params: ScoreParams) -> int:
+def score_shard(source_file: Path, target_file: Path, params: ScoreParams, baseline: Path | None) -> int:
     """Score one shard; returns the rows in."""
     examples = read_table(source_file, schema=EXAMPLE)
-    outcome, scores = score_examples(examples, params)
+    outcome, scores = score_examples(examples, params, baseline)
     leave_shard(target_file, outcome, scores=scores)
     return len(examples)
 
 
-def score(examples: Path, target: Path, params: ScoreParams, run_shards: RunShards = in_processes) -> Report:
-    """Score every shard below `examples` into `target`."""
+def score(
+    examples: Path,
+    target: Path,
+    params: ScoreParams,
+    run_shards: RunShards = in_processes,
+    *,
+    baseline: Path | None = None,
+) -> Report:
+    """Score every shard below `examples` into `target`; `baseline` is the folder that params name, if they do.
+
+    Raises ParamsError for a max_ifd without it.
+    """
+    if params.max_ifd is not None and baseline is None:
+        raise ParamsError("score.max_ifd: no baseline was given; expected the folder that `instructflow accept` wrote")
 
     def measure(folder: Path) -> dict[str, Any]:
         scores = pl.read_parquet(folder / "scores.parquet")
         mean = {name: scores[name].mean() for name in (*SIGNALS, "score")}
         quantiles = {f"p{q:02d}": scores["score"].quantile(q / 100) for q in (1, 5, 25, 50)}
         found: dict[str, Any] = {"mean": _rounded(mean), "score_quantiles": _rounded(quantiles)}
-        if params.baseline is not None:
+        if baseline is not None:
             spread = {f"p{q:02d}": scores["ifd"].quantile(q / 100) for q in (5, 50, 95)}
             found |= {"ifd_known": len(scores) - scores["ifd"].null_count(), "ifd_quantiles": _rounded(spread)}
         return found
 
-    return by_shards("score", score_shard, examples, target, params, run_shards, tables=("scores",), measure=measure)
+    inputs, tables = (baseline,), ("scores",)
+    return by_shards("score", score_shard, examples, target, params, run_shards, inputs, tables, measure)
 
 
 def _rounded(values: dict[str, Any]) -> dict[str, float]:

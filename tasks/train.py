@@ -3,13 +3,14 @@
     checkpoint/    config.json, model.safetensors: the weights that evaluate and generate load
     hf/            the same model for AutoModelForCausalLM and AutoTokenizer
 
-A run that was killed goes on from its state under run/train beside the target, and leaves the same bytes.
+A run that was killed goes on from its state under run/train beside the target; on a CPU it leaves the same bytes.
 """
 
 import logging
 import shutil
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# What no weight hangs on; device and dtype count as what they come to here.
+NOT_OF_WEIGHTS = {"keep_states", "tensorboard", "wandb", "device", "dtype"}
+
 
 def train(tokens: Path, target: Path, params: TrainParams) -> Report:
     """Train on what tokenize left in `tokens`; leave checkpoint, Hugging Face folder and report in `target`.
@@ -33,6 +37,7 @@ def train(tokens: Path, target: Path, params: TrainParams) -> Report:
     """
     from tasks.core.checkpoints import save_checkpoint
     from tasks.core.dataset import trainable
+    from tasks.core.devices import card_name, choose_device, peak_flops
     from tasks.core.trackers import curves
     from tasks.core.training import fit, model_config
     from tasks.exporters.huggingface import export
@@ -41,15 +46,17 @@ def train(tokens: Path, target: Path, params: TrainParams) -> Report:
     tokenizer_file = tokens / "tokenizer.json"
     config = model_config(load_tokenizer(tokenizer_file).get_vocab_size(), params)
     run = target.parent / "run"
-    work = run / "train" / fingerprint(tokens, params)
-    with curves(run, target.name, params) as plot:
-        fitted = fit(rows, val, config, params, work=work, on_step=observer(plot, config, params))
+    of_run = fingerprint(tokens, params)
+    peak = peak_flops(card_name(choose_device(params.device)))
+    with curves(run, f"{target.name}-{of_run[:8]}", params) as plot:
+        fitted = fit(rows, val, config, params, work=run / "train" / of_run, on_step=observer(plot, config, peak))
     model, progress = fitted.model, fitted.progress
     n_trainable = len(trainable(rows, params.block_size))
     with whole_folder(target) as folder:
         save_checkpoint(model, folder / "checkpoint")
         export(model, tokenizer_file, folder / "hf")
         measures = {
+            "release": Report.read(tokens).measures.get("release"),
             "parameters": sum(weight.numel() for weight in model.parameters()),
             "best_step": progress.best_step,
             "best_val_loss": progress.best_loss,
@@ -86,39 +93,77 @@ def generate(
 
 def fingerprint(tokens: Path, params: TrainParams) -> str:
     """A hash of all that the weights depend on, the code too; a state under another one is of another run."""
-    import torch
+    from tasks.core.devices import choose_device, choose_dtype
+    from tasks.core.training import code_hash
 
+    device = choose_device(params.device)
+    chosen = [device.type, str(choose_dtype(params.dtype, device))]
     files = sorted(path for path in tokens.rglob("*") if path.is_file())
-    digests = [file_hash(path, "blake2b") for path in [*files, *sorted(Path(__file__).parent.glob("core/*.py"))]]
-    return stable_hash(params.model_dump(), torch.__version__, digests)
+    digests = [file_hash(path, "blake2b") for path in files]
+    return stable_hash(params.model_dump(exclude=NOT_OF_WEIGHTS), chosen, code_hash(), digests)
+
+
+@dataclass
+class Pace:
+    """What the steps took since it was last told, by their own time: of a step that was also evaluated none is known.
+
+    Nor is that of the first step of a process, which also reads, loads and compiles.
+    """
+
+    seconds: float = 0.0
+    n_tokens: int = 0
+    n_labels: int = 0
+
+    def add(self, line: dict[str, Any], before: dict[str, Any], seconds: float) -> None:
+        """Count a step: its line, the line of the step before, and the seconds between."""
+        self.seconds += seconds
+        self.n_tokens += line["n_tokens"] - before["n_tokens"]
+        self.n_labels += line["n_labels"]
+
+    def text(self, config: "ModelConfig", peak: float | None) -> str:
+        """`; N tokens/s, MFU P%`: the model's own operations as a share of `peak`, both where they are known.
+
+        MFU is train_flops / seconds / peak: Chowdhery et al. 2022, arXiv:2204.02311, appendix B.
+        """
+        from tasks.core.devices import train_flops
+
+        if not self.seconds:
+            return ""
+        told = f"; {self.n_tokens / self.seconds:.0f} tokens/s"
+        if peak:
+            told += f", MFU {train_flops(config, self.n_tokens, self.n_labels) / self.seconds / peak:.1%}"
+        return told
 
 
 def observer(
-    plot: Callable[[dict[str, Any]], None], config: "ModelConfig", params: TrainParams
+    plot: Callable[[dict[str, Any]], None],
+    config: "ModelConfig",
+    peak: float | None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Callable[[dict[str, Any]], None]:
     """Plot each line, and log those with a loss on val, with the speed (which goes into no artifact).
 
-    MFU is the share of the card's bf16 peak that the model's own operations come to, where the card is one we know.
+    `peak` is the bf16 FLOP/s of the card, None where that is not known; `clock` gives seconds.
     """
-    from tasks.core.devices import choose_device, flops_per_token, peak_flops
-
-    peak = peak_flops(choose_device(params.device))
-    last = {"seconds": time.monotonic(), "n_tokens": 0}
+    pace = Pace()
+    before: tuple[dict[str, Any], float] | None = None  # the last line, and when the step after it began
 
     def observe(line: dict[str, Any]) -> None:
+        nonlocal pace, before
+        is_evaluated = "val_loss" in line
+        if before and not is_evaluated:
+            pace.add(line, before[0], clock() - before[1])
         plot(line)
-        if "val_loss" in line:
-            seconds = time.monotonic()
-            speed = (line["n_tokens"] - last["n_tokens"]) / max(seconds - last["seconds"], 1e-9)
+        if is_evaluated:
             log.info(
-                "step %d (%s): train %.3f, val %s nats per token; %.0f tokens/s%s",
+                "step %d (%s): train %.3f, val %s nats per token%s",
                 line["step"],
                 line["phase"],
                 line["train_loss"],
                 "none" if line["val_loss"] is None else f"{line['val_loss']:.3f}",
-                speed,
-                f", MFU {speed * flops_per_token(config) / peak:.1%}" if peak else "",
+                pace.text(config, peak),
             )
-            last.update(seconds=time.monotonic(), n_tokens=line["n_tokens"])
+            pace = Pace()
+        before = line, clock()
 
     return observe

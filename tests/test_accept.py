@@ -1,6 +1,7 @@
 """What `instructflow accept` keeps of a build, and what score and the gate of lift make of it."""
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -8,14 +9,14 @@ import pytest
 from pydantic import ValidationError
 
 from flows.accept import accept
-from tasks.core.errors import SourceError
+from tasks.core.errors import ParamsError, SourceError
 from tasks.core.files import read_json, write_examples, write_json, write_parquet
 from tasks.core.params import EvaluateParams, LiftParams, Params, ScoreParams, TokenizeParams, TrainParams
 from tasks.core.report import Report
-from tasks.core.schema import SPLITS, examples_frame
+from tasks.core.schema import EXAMPLE, SPLITS, examples_frame
 from tasks.evaluate import evaluate
 from tasks.lift import lift
-from tasks.score import preview, score, score_examples
+from tasks.score import ifd_of, preview, score, score_examples
 from tasks.tokenize import tokenize
 from tasks.train import train
 
@@ -68,7 +69,7 @@ def data(tmp_path_factory) -> Path:
     tokenize(data / "release", data / "tokenize", PARAMS.tokenize)
     train(data / "tokenize", data / "train", PARAMS.train)
     evaluate(data / "release", data / "tokenize", data / "train", data / "evaluate", PARAMS.evaluate)
-    lift(data, data / "lift", PARAMS.lift, train_params=PARAMS.train)
+    lift(data, data / "lift", PARAMS.lift, train_params=PARAMS.train, tokenize_params=PARAMS.tokenize)
     return data
 
 
@@ -108,8 +109,8 @@ def test_a_second_accept_writes_the_same_bytes(data, baseline, tmp_path):
 
 
 def test_the_gate_of_lift_holds_for_the_build_that_was_accepted(data, baseline, tmp_path):
-    gated = PARAMS.lift.model_copy(update={"fail_if_worse": True})
-    report = lift(data, tmp_path / "lift", gated, train_params=PARAMS.train, baseline=baseline)
+    given = {"train_params": PARAMS.train, "tokenize_params": PARAMS.tokenize, "baseline": baseline}
+    report = lift(data, tmp_path / "lift", PARAMS.lift, **given)
     assert report.measures["baseline"]["difference"] == 0
     assert report.measures["baseline"]["rows_common"] == 2
 
@@ -123,7 +124,7 @@ def test_score_drops_rows_whose_instruction_is_in_the_way_and_no_others(baseline
         "messages": [{"role": "user", "content": "新"}, {"role": "assistant", "content": "new"}],
     }
     rows = pl.concat([examples("train"), examples_frame([changed])])
-    outcome, scores = score_examples(rows, ScoreParams(baseline=str(baseline), max_ifd=(low + high) / 2))
+    outcome, scores = score_examples(rows, ScoreParams(baseline="baseline", max_ifd=(low + high) / 2), baseline)
     [line] = outcome.ledger.to_dicts()
     gone = known.filter(pl.col("ifd") == high)["id"].item()
     assert (line["id"], line["reason"], line["measure"]) == (gone, "high_ifd", high)
@@ -131,31 +132,67 @@ def test_score_drops_rows_whose_instruction_is_in_the_way_and_no_others(baseline
     assert set(outcome.examples["id"]) == {"train0", "train1", "train9"} - {gone}
 
 
-def test_an_answer_that_changed_since_has_no_ifd(baseline):
-    rows = examples("train").with_columns(
-        messages=pl.Series(
-            [[{"role": "user", "content": "问"}, {"role": "assistant", "content": "另一个回答。"}]] * 2,
-            dtype=examples("train").schema["messages"],
-        )
-    )
-    _, scores = score_examples(rows, ScoreParams(baseline=str(baseline), max_ifd=0.001))
-    assert scores["ifd"].to_list() == [None, None]
+@pytest.mark.parametrize(("place", "text"), [(0, "另一个问题？"), (1, "另一个回答。")])
+def test_a_row_that_says_something_else_now_has_no_ifd(baseline, place, text):
+    changed = [list(turns) for turns in examples("train")["messages"].to_list()]
+    for turns in changed:
+        turns[place] = {**turns[place], "content": text}
+    rows = examples("train").with_columns(messages=pl.Series(changed, dtype=EXAMPLE["messages"]))
+    assert ifd_of(rows, baseline)["ifd"].to_list() == [None, None]
+    assert ifd_of(examples("train"), baseline)["ifd"].null_count() == 0
 
 
-def test_without_a_baseline_no_file_is_read_and_no_row_has_an_ifd():
+def test_rows_of_val_and_test_are_never_dropped_for_what_the_model_says(baseline):
+    rows = pl.concat([examples("val"), examples("test")])
+    outcome, _ = score_examples(rows, ScoreParams(baseline="baseline", max_ifd=0.001), baseline)
+    assert len(outcome.examples) == 3
+
+
+def test_without_a_baseline_no_row_has_an_ifd_and_none_can_be_dropped_for_it(tmp_path):
     _, scores = score_examples(examples("train"), ScoreParams())
     assert scores["ifd"].to_list() == [None, None]
     with pytest.raises(ValidationError, match="max_ifd needs a baseline"):
         ScoreParams(max_ifd=1.0)
-    with pytest.raises(SourceError, match=r"nowhere/examples\.parquet: no such file"):
-        score_examples(examples("train"), ScoreParams(baseline="nowhere"))
+    with pytest.raises(ParamsError, match=r"score\.max_ifd: no baseline was given"):
+        score(tmp_path, tmp_path / "score", ScoreParams(baseline="baseline", max_ifd=1.0))
+    with pytest.raises(SourceError, match=r"nowhere/manifest\.json: not there; expected what `instructflow accept`"):
+        ifd_of(examples("train"), tmp_path / "nowhere")
 
 
-def test_a_preview_tells_who_would_go(data, baseline, tmp_path):
+def test_files_that_are_not_those_of_the_manifest_are_not_believed(baseline, tmp_path):
+    copy = Path(shutil.copytree(baseline, tmp_path / "baseline"))
+    write_parquet(pl.read_parquet(copy / "examples.parquet").head(1), copy / "examples.parquet")
+    with pytest.raises(SourceError, match=r"examples\.parquet: not the one of manifest\.json"):
+        ifd_of(examples("train"), copy)
+    (copy / "manifest.json").unlink()  # as an accept that was killed leaves it
+    with pytest.raises(SourceError, match=r"manifest\.json: not there"):
+        ifd_of(examples("train"), copy)
+
+
+def test_a_row_that_was_dropped_for_its_ifd_does_not_come_back_after_the_next_accept(data, baseline, tmp_path):
+    copy = Path(shutil.copytree(baseline, tmp_path / "baseline"))
+    params = ScoreParams(baseline="baseline", max_ifd=0.001)
     write_examples(examples("train"), tmp_path / "classify" / "examples", 100)
-    report = score(tmp_path / "classify", tmp_path / "score", ScoreParams(baseline=str(baseline)))
+    built = tmp_path / "built"
+    built.mkdir()
+    for folder in data.iterdir():
+        (built / folder.name).symlink_to(folder)
+    score(tmp_path / "classify", built / "score", params, baseline=copy)
+    (built / "evaluate").unlink()
+    shutil.copytree(data / "evaluate", built / "evaluate")
+    judged = pl.read_parquet(data / "evaluate" / "examples.parquet").filter(pl.col("split") != "train")
+    write_parquet(judged, built / "evaluate" / "examples.parquet")  # what was dropped was not judged again
+    before = pl.read_parquet(copy / "examples.parquet")
+    accept(built, PARAMS.model_copy(update={"score": params}), copy)
+    assert pl.read_parquet(copy / "examples.parquet").equals(before)
+    assert len(score(tmp_path / "classify", tmp_path / "again", params, baseline=copy).ledger["drop"]) == 1
+
+
+def test_a_preview_tells_who_would_go(baseline, tmp_path):
+    write_examples(examples("train"), tmp_path / "classify" / "examples", 100)
+    report = score(tmp_path / "classify", tmp_path / "score", ScoreParams(baseline="baseline"), baseline=baseline)
     assert report.measures["ifd_known"] == 2
-    _, gone = preview(tmp_path, ScoreParams(baseline=str(baseline), max_ifd=0.001))
+    _, gone = preview(tmp_path, ScoreParams(baseline="baseline", max_ifd=0.001))
     assert gone["id"].to_list() == ["train0", "train1"]
 
 

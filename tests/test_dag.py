@@ -99,7 +99,7 @@ def test_a_stage_depends_on_the_params_that_it_gets(stage: Stage, recorded: dict
     if stage.step == "release":
         expected |= set(STEPS[: STEPS.index("release")])
     if stage.step == "lift":
-        expected |= {"train"}
+        expected |= {"train", "tokenize"}
     assert tracked == expected
 
 

@@ -189,9 +189,14 @@ def test_rows_longer_than_the_block_are_counted_and_not_judged(data):
     assert table(data)["id"].to_list() == ["test0", "test1", "test2", "test3", *of_train, "val0", "val1"]
 
 
+def test_at_most_max_rows_of_val_and_test_are_judged(data):
+    report = run(data, "few", PARAMS.model_copy(update={"max_rows": 1, "train_rows": None}))
+    assert report.counts["rows"] == {"train": 4, "val": 1, "test": 1}
+
+
 def test_the_table_has_what_each_row_costs(data):
     assert table(data).columns == [
-        "id", "split", "family", "language", "instruction_type", "source", "length",
+        "id", "split", "family", "text", "language", "instruction_type", "source", "length",
         "n_tokens", "n_bytes", "loss", "loss_alone", "unigram_loss", "ngram_loss", "ifd",
     ]  # fmt: skip
     assert measures(data)["target_saving_over_unigram"] == 0.2

@@ -10,8 +10,9 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from tasks.core.devices import choose_dtype
 from tasks.core.errors import GateError, ParamsError, SourceError
-from tasks.core.files import write_examples, write_json, write_parquet
+from tasks.core.files import file_hash, write_examples, write_json, write_parquet
 from tasks.core.ledger import event, ledger_frame
 from tasks.core.model_sections import of_lift
 from tasks.core.params import LiftParams, TokenizeParams, TrainParams
@@ -19,7 +20,7 @@ from tasks.core.report import Report
 from tasks.core.schema import examples_frame
 from tasks.core.tokens import encode_examples, load_tokenizer
 from tasks.core.training import fit, model_config
-from tasks.core.verdict import judge
+from tasks.core.verdict import interval_over_rows, judge
 from tasks.lift import WORDS, encode_arms, exclusions, hold_out, lift, of_arm, survivors
 from tasks.tokenize import tokenize
 
@@ -118,16 +119,19 @@ def test_rows_that_later_steps_dropped_stay_in_raw():
 
 
 def test_curated_that_always_needs_fewer_bits_is_better():
-    said = judge([2.0, 2.1, 1.9], [2.5, 2.6, 2.41], WORDS)
+    said = judge([2.0, 2.1, 1.9], [2.5, 2.6, 2.41], (-0.6, -0.4), WORDS)
     assert said.verdict == "better"
     assert said.difference == pytest.approx(-0.5033, abs=1e-4)
-    assert said.interval == pytest.approx((-0.5177, -0.4890), abs=1e-4)  # -0.5033 ± 4.303 * 0.00577 / √3
+    assert said.over_seeds == pytest.approx((-0.5177, -0.4890), abs=1e-4)  # -0.5033 ± 4.303 * 0.00577 / √3
     assert said.sentence.startswith("Curation helps: ")
-    assert "(-0.5033, -20.1%; 95 % interval -0.5177 to -0.4890; 3 seeds)" in said.sentence
+    assert (
+        "(-0.5033, -20.1%; 95 % interval -0.5177 to -0.4890 over 3 seeds, -0.6000 to -0.4000 over test rows)"
+        in said.sentence
+    )
 
 
 def test_curated_that_always_needs_more_bits_is_worse():
-    said = judge([2.5, 2.6, 2.41], [2.0, 2.1, 1.9], WORDS)
+    said = judge([2.5, 2.6, 2.41], [2.0, 2.1, 1.9], (0.4, 0.6), WORDS)
     assert (said.verdict, said.sentence.split(":")[0]) == ("worse", "Curation hurts")
 
 
@@ -141,7 +145,26 @@ def test_curated_that_always_needs_more_bits_is_worse():
     ],
 )
 def test_what_may_be_chance_is_no_significant_lift(curated, raw):
-    assert judge(curated, raw, WORDS).verdict == "no significant lift"
+    assert judge(curated, raw, (-0.6, -0.4), WORDS).verdict == "no significant lift"
+
+
+@pytest.mark.parametrize("over_rows", [(-0.6, 0.1), None])
+def test_what_hangs_on_few_test_rows_is_no_significant_lift(over_rows):
+    assert judge([2.0, 2.1, 1.9], [2.5, 2.6, 2.41], over_rows, WORDS).verdict == "no significant lift"
+
+
+def test_the_interval_over_rows_resamples_families_of_rows_meaned_over_seeds():
+    ids = [str(i) for i in range(40)]
+    rows = [(seed, id, 10, 7.0 + seed + (int(id) % 4)) for seed in (0, 1) for id in ids]
+    second = pl.DataFrame(rows, schema=["seed", "id", "n_bytes", "nats"], orient="row")
+    gains = pl.DataFrame({"id": ids, "gain": [(int(id) // 10) / 2 for id in ids]})  # equal within a family
+    first = second.join(gains, on="id").with_columns(pl.col("nats") - pl.col("gain"))
+    by_family = interval_over_rows(first, second, pl.DataFrame({"id": ids, "family": [id[:-1] or "0" for id in ids]}))
+    by_row = interval_over_rows(first, second, pl.DataFrame({"id": ids, "family": ids}))
+    mean = -0.75 / 10 / math.log(2)
+    assert by_family[0] < by_row[0] < mean < by_row[1] < by_family[1]
+    one = pl.DataFrame({"id": ids, "family": ["one"] * 40})
+    assert interval_over_rows(first, second, one) is None
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +183,7 @@ def data(tmp_path_factory) -> Path:
     for split, of_split in splits.items():
         write_parquet(examples_frame([row | {"split": split} for row in of_split]), data / f"release/{split}.parquet")
     tokenize(data / "release", data / "tokenize", TokenizeParams(vocab_size=300))
-    lift(data, data / "lift", PARAMS, train_params=TRAINING)
+    lift(data, data / "lift", PARAMS, train_params=TRAINING, tokenize_params=TokenizeParams(vocab_size=300))
     return data
 
 
@@ -209,7 +232,7 @@ def test_the_mean_and_the_difference_are_those_of_the_runs(data):
 
 def test_the_same_seeds_give_the_same_report_and_nothing_else_is_left(data):
     before = {path.name for path in data.iterdir()}
-    lift(data, data / "again", PARAMS, train_params=TRAINING)
+    lift(data, data / "again", PARAMS, train_params=TRAINING, tokenize_params=TokenizeParams(vocab_size=300))
     left = ("examples.parquet", "report.json")
     for name in left:
         assert (data / "again" / name).read_bytes() == (data / "lift" / name).read_bytes()
@@ -243,13 +266,16 @@ def test_rows_encoded_once_for_all_arms_are_those_that_each_arm_would_have_encod
 def test_no_row_of_test_that_fits_gives_a_report_that_says_so(data):
     params = LiftParams(seeds=[0], max_steps=1, batch_size=1)
     short = TRAINING.model_copy(update={"block_size": 16})
-    measures = lift(data, data / "none", params, train_params=short).measures
+    measures = lift(
+        data, data / "none", params, train_params=short, tokenize_params=TokenizeParams(vocab_size=300)
+    ).measures
     assert measures["bits_per_byte"] == {"curated": None, "raw": None}
     assert measures["verdict"] == "no significant lift"
     assert "nothing is known" in measures["sentence"]
 
 
-GATED = LiftParams(seeds=[0, 1, 2], max_steps=6, batch_size=2, fail_if_worse=True)
+GATED = LiftParams(seeds=[0, 1, 2], max_steps=6, batch_size=2)
+VOCABULARY = TokenizeParams(vocab_size=320)
 THINGS = {
     "茶": "tea",
     "书": "book",
@@ -280,12 +306,12 @@ def build(data: Path, broken: bool = False, **changed: str) -> Path:
     write_parquet(merged(), data / "dedup" / "ledger.parquet")
     for split, of_split in {"train": kept, "val": test[:0], "test": test}.items():
         write_parquet(examples_frame([row | {"split": split} for row in of_split]), data / f"release/{split}.parquet")
-    tokenize(data / "release", data / "tokenize", TokenizeParams(vocab_size=320))
+    tokenize(data / "release", data / "tokenize", VOCABULARY)
     return data
 
 
 def gate(data: Path, baseline: Path, params: LiftParams = GATED, train: TrainParams = TRAINING) -> Report:
-    return lift(data, data / "lift", params, train_params=train, baseline=baseline)
+    return lift(data, data / "lift", params, train_params=train, tokenize_params=VOCABULARY, baseline=baseline)
 
 
 @pytest.fixture(scope="module")
@@ -293,11 +319,15 @@ def accepted(tmp_path_factory) -> Path:
     """A good build, of which baseline/ has what is to be accepted."""
     folder = tmp_path_factory.mktemp("accepted")
     data = build(folder / "data")
-    params = GATED.model_copy(update={"fail_if_worse": False})
-    lift(data, data / "lift", params, train_params=TRAINING)
+    lift(data, data / "lift", GATED, train_params=TRAINING, tokenize_params=VOCABULARY)
     judged = pl.read_parquet(data / "lift" / "examples.parquet").filter(arm="curated").drop("arm")
     write_parquet(judged, folder / "baseline" / "lift.parquet")
-    manifest = {"release": {}, "params": {"train": TRAINING.model_dump(), "lift": params.model_dump()}}
+    sections = {"train": TRAINING, "lift": GATED, "tokenize": VOCABULARY}
+    manifest = {
+        "params": {name: section.model_dump() for name, section in sections.items()},
+        "files": {"lift.parquet": file_hash(folder / "baseline" / "lift.parquet", "sha256")},
+        "dtype": str(choose_dtype("auto", torch.device("cpu"))),
+    }
     write_json(manifest, folder / "baseline" / "manifest.json")
     return folder
 
@@ -315,7 +345,7 @@ def test_the_gate_lets_a_build_pass_that_is_as_good_as_the_accepted_one(accepted
     found = passed.measures["baseline"]
     assert (found["verdict"], found["difference"], found["rows_common"]) == ("no significant difference", 0.0, 4)
     assert found["bits_per_byte"]["curated"] == found["bits_per_byte"]["accepted"]
-    assert "Not worse than what was accepted" in found["sentence"]
+    assert "Not shown to be worse than what was accepted" in found["sentence"]
     assert not (accepted / "data" / "run" / "failed-lift.json").exists()
 
 
@@ -323,7 +353,9 @@ def test_the_gate_stops_a_build_whose_rows_got_broken_and_leaves_evidence_and_no
     data = build(tmp_path / "data", broken=True)
     (data / "lift").mkdir()
     (data / "lift" / "report.json").write_text("{}")  # of an earlier build
-    with pytest.raises(GateError, match=r"(?s)Worse than what was accepted: .* 3 seeds\)\..*failed-lift.json"):
+    with pytest.raises(
+        GateError, match=r"(?s)Worse than what was accepted: .* over 3 seeds, .* over test rows\)\..*failed-lift.json"
+    ):
         gate(data, accepted / "baseline")
     evidence = json.loads((data / "run" / "failed-lift.json").read_text())
     assert evidence["verdict"] == "worse"
@@ -331,11 +363,6 @@ def test_the_gate_stops_a_build_whose_rows_got_broken_and_leaves_evidence_and_no
     assert {row["id"] for row in evidence["rows"]} == {"clock-zh", "clock-en", "bowl-zh", "bowl-en"}
     assert all(row["nats"] > row["accepted"] for row in evidence["rows"])
     assert not (data / "lift").exists()
-
-
-def test_without_the_flag_nothing_of_the_baseline_is_read(accepted, tmp_path):
-    params = GATED.model_copy(update={"fail_if_worse": False, "seeds": [3], "max_steps": 1})
-    assert "baseline" not in gate(accepted / "data", tmp_path / "nowhere", params).measures
 
 
 def test_rows_whose_text_changed_are_left_out_of_the_gate(accepted, tmp_path):
@@ -356,6 +383,7 @@ def test_a_build_without_a_common_row_says_so(accepted, tmp_path):
         ({"max_steps": 5}, {}, "lift.max_steps: 5 here, 6 when"),
         ({}, {"size": "micro"}, "train.size: micro here, nano when"),
         ({}, {"block_size": 32}, "train.block_size: 32 here, 64 when"),
+        ({}, {"dtype": "float32"}, "train.dtype: torch.float32 here, torch.bfloat16 when"),
     ],
 )
 def test_arms_that_were_trained_otherwise_are_not_compared(accepted, params, train, told):
@@ -374,14 +402,14 @@ def test_a_baseline_that_was_never_accepted_is_named_with_the_command_that_makes
 
 
 def test_a_gate_with_one_seed_is_refused_for_it_could_never_close():
-    with pytest.raises(ValidationError, match="fail_if_worse needs at least 2 seeds"):
-        LiftParams(seeds=[1], fail_if_worse=True)
+    with pytest.raises(ValidationError, match="baseline needs at least 2 seeds"):
+        LiftParams(seeds=[1], baseline="baseline")
 
 
 def test_the_page_tells_what_the_gate_found(passed):
     section = of_lift(passed)
     assert "No significant lift" in section.sentence or "Curation" in section.sentence
-    assert "Not worse than what was accepted" in section.sentence
+    assert "Not shown to be worse than what was accepted" in section.sentence
     [table] = [table for table in section.tables if table.title == "baseline"]
     assert ["rows_common", 4] in table.rows
 

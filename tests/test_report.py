@@ -169,7 +169,7 @@ def test_with_a_model_its_sentence_curve_and_answers_are_shown(odd_page: str) ->
     assert "train: loss" in odd_page
     assert "1,234,567" in odd_page
     assert "1.250 bits per byte (95 % interval 1.200 to 1.300), a unigram model 2.500: 50.0% fewer" in odd_page
-    assert "a trigram model 2.000: the model needs 37.5% fewer" in odd_page
+    assert "a trigram model 2.000: 37.5% fewer" in odd_page
     assert "mismatch 1.20" in odd_page
 
 

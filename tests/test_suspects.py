@@ -43,6 +43,14 @@ def test_a_loss_far_above_its_language_and_type_is_an_outlier():
     assert few.is_empty()
 
 
+def test_rows_that_were_not_trained_on_are_no_outliers_for_that():
+    seen, unseen = (
+        [(f"{n}{i}", "zh", mean + 0.1 * (i % 5), 9.0) for i in range(30)] for n, mean in (("a", 1.0), ("b", 3.0))
+    )
+    both = pl.concat([judged(*seen), judged(*unseen).with_columns(split=pl.lit("test"))])
+    assert suspicion(both).is_empty()
+
+
 def test_equal_losses_make_no_outlier():
     assert suspicion(judged(*[(f"a{i}", "en", 2.0, 3.0) for i in range(30)], ("b", "en", 2.1, 3.0))).is_empty()
 

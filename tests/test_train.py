@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import socket
 import time
 from dataclasses import asdict
@@ -13,6 +14,7 @@ import torch
 
 from tasks.core.checkpoints import states
 from tasks.core.dataset import fill
+from tasks.core.devices import train_flops
 from tasks.core.errors import GateError, ParamsError, SourceError
 from tasks.core.judging import answer_loss, row_losses
 from tasks.core.model import ModelConfig, Transformer
@@ -22,7 +24,7 @@ from tasks.core.tokens import TokenRows, encode_examples, train_tokenizer
 from tasks.core.trackers import curves
 from tasks.core.training import Run, fit, learning_rate, micro_batches, model_config
 from tasks.tokenize import tokenize
-from tasks.train import fingerprint, generate, train
+from tasks.train import fingerprint, generate, observer, train
 
 TEXTS = {
     "zh": [
@@ -154,6 +156,9 @@ def test_two_passes_of_one_step_have_the_gradient_of_one_large_pass(rows):
     torch.manual_seed(0)
     config = model_config(400, EXACT)
     plan = [[0], [3], [10, 11], [19]]  # answers of different lengths: a mean of the passes' means would differ
+    weights = rows.loss_weights.copy()
+    weights[rows.offsets[3] : rows.offsets[4]] *= 0.5  # so shares by number of labels would differ too
+    rows = TokenRows(rows.rows, rows.tokens, weights)
     grads = []
     for batch_size in (4, 1):
         run = Run(Transformer(config), EXACT)
@@ -265,7 +270,8 @@ def test_a_resumed_run_has_the_losses_and_weights_of_an_uninterrupted_one(rows, 
         assert torch.equal(weight, resumed.model.state_dict()[name]), name
 
 
-def test_a_killed_step_goes_on_and_leaves_the_same_bytes(tokens, tmp_path):
+def test_a_killed_step_goes_on_and_leaves_the_same_bytes(tokens, tmp_path, caplog):
+    caplog.set_level(logging.INFO, logger="tasks.train")
     train(tokens, tmp_path / "whole" / "train", SMALL)
     data = tmp_path / "killed"
     train_rows, val_rows = (TokenRows.read(tokens / "tokens" / split) for split in ("train", "val"))
@@ -274,9 +280,60 @@ def test_a_killed_step_goes_on_and_leaves_the_same_bytes(tokens, tmp_path):
     with pytest.raises(Killed):
         fit(train_rows, val_rows, model_config(vocab_size, SMALL), SMALL, work=work, on_step=killed_at(6))
     assert (work / "step-00000006" / "progress.json").is_file()
+    assert [line.split(" (")[0] for line in caplog.messages] == ["step 3", "step 6", "step 7"]
+    caplog.clear()
     train(tokens, data / "train", SMALL)
+    assert [line.split(" (")[0] for line in caplog.messages] == ["step 7"]  # it began after step 6
     assert sha256s(data / "train") == sha256s(tmp_path / "whole" / "train")
     assert not (data / "run" / "train").exists()
+
+
+def test_a_state_is_of_another_run_where_weights_would_differ_and_only_there(tokens, monkeypatch):
+    def of(**changed):
+        return fingerprint(tokens, SMALL.model_copy(update={"device": "cpu", "dtype": "float32"} | changed))
+
+    alike = [{"keep_states": 9}, {"tensorboard": True}, {"wandb": True}]
+    assert {of(**changed) for changed in alike} == {of()}
+    others = [{"dtype": "bfloat16"}, {"threads": 1}, {"seed": 1}, {"keep": "last"}]
+    assert len({of(), *(of(**changed) for changed in others)}) == 5
+    assert of(dtype="auto") in {of(), of(dtype="bfloat16")}  # what it comes to on this machine
+    assert (of(device="auto") == of()) is not torch.cuda.is_available()
+    before = of()
+    monkeypatch.setattr(torch, "__version__", "0.0")
+    assert of() != before
+
+
+def test_the_speed_is_that_of_the_steps_alone(caplog):
+    """A run that goes on after step 40, with 4,000 tokens behind it; steps take 2 s, evaluating 50 s, plotting 7 s."""
+    caplog.set_level(logging.INFO, logger="tasks.train")
+    now = [1000.0]
+
+    def plot(line):
+        now[0] += 7
+
+    observe = observer(plot, ModelConfig(vocab_size=1), 1e9, clock=lambda: now[0])
+    for step in range(41, 50):
+        line = {"step": step, "phase": "finetune", "train_loss": 1.0, "n_tokens": 100 * step, "n_labels": 10}
+        if is_evaluated := step % 3 == 0:
+            line["val_loss"] = 2.0
+        now[0] += 2 + 50 * is_evaluated
+        observe(line)
+    mfu = train_flops(ModelConfig(vocab_size=1), 200, 20) / 4 / 1e9
+    assert [line.partition("token")[2] for line in caplog.messages] == [
+        "",  # of step 41 there is no beginning, and 42 was evaluated
+        f"; 50 tokens/s, MFU {mfu:.1%}",
+        f"; 50 tokens/s, MFU {mfu:.1%}",
+    ]
+
+
+@pytest.mark.parametrize("is_pretraining", [True, False])
+def test_the_line_of_a_step_counts_what_was_to_be_said(rows, is_pretraining):
+    plan = [[0], [3], [10, 11], [19]]
+    line = Run(Transformer(model_config(400, EXACT)), EXACT).learn(micro_batches(rows, plan, 64, 2, is_pretraining))
+    members = [index for of_row in plan for index in of_row]
+    assert line["n_tokens"] == rows.lengths[members].sum()
+    answers = rows.rows["n_answer_tokens"].to_numpy()[members].sum()
+    assert line["n_labels"] == (line["n_tokens"] - len(members) if is_pretraining else answers)
 
 
 def test_another_seed_gives_other_weights(rows):
@@ -332,7 +389,10 @@ def test_train_leaves_a_checkpoint_that_answers_and_a_folder_for_transformers(to
     assert {path.name for path in (tmp_path / "train" / "hf").iterdir()} == {
         "config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
     }  # fmt: skip
-    assert list((tmp_path / "run" / "tensorboard" / "train").glob("events.*"))
+    other = params.model_copy(update={"seed": 1, "max_steps": 1})
+    train(tokens, tmp_path / "train", other)
+    folders = {f"train-{fingerprint(tokens, of_run)[:8]}" for of_run in (params, other)}  # their curves are not mixed
+    assert {path.parent.name for path in (tmp_path / "run" / "tensorboard").glob("*/events.*")} == folders
     answer = generate(tmp_path / "train" / "checkpoint", tokens / "tokenizer.json", "你好", max_new_tokens=4)
     assert isinstance(answer, str)
     with pytest.raises(ParamsError, match="expected fewer than 64"):

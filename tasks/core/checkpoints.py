@@ -27,8 +27,11 @@ def save_checkpoint(model: Transformer, folder: Path) -> None:
     write_json(asdict(model.config), folder / "config.json")
 
 
-def load_checkpoint(folder: Path, device: str = "cpu") -> Transformer:
-    """Read the model that `save_checkpoint` left; raises SourceError when it is not there."""
+def load_checkpoint(folder: Path, device: str = "cpu", section: str = "evaluate") -> Transformer:
+    """Read the model that `save_checkpoint` left.
+
+    Raises SourceError when it is not there, ParamsError naming the device of params' `section` when that is not there.
+    """
     if not (folder / "config.json").is_file():
         raise SourceError(
             f"{folder}: no checkpoint here; expected config.json and model.safetensors, of the step train"
@@ -38,7 +41,7 @@ def load_checkpoint(folder: Path, device: str = "cpu") -> Transformer:
         model.load_state_dict(load_file(folder / "model.safetensors"))
     except (OSError, SafetensorError, TypeError, RuntimeError) as error:
         raise unreadable(folder, error) from None
-    return model.to(choose_device(device)).eval()
+    return model.to(choose_device(device, section)).eval()
 
 
 def save_state(work: Path, step: int, tensors: dict[str, Weights], progress: dict[str, Any], keep: int) -> None:

@@ -1,8 +1,9 @@
 """Where a model runs and in which numbers, and all that its result hangs on besides seed and data."""
 
 import os
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -10,24 +11,29 @@ import torch
 from tasks.core.errors import ParamsError
 from tasks.core.model import ModelConfig
 
-# Dense bf16 FLOP/s of a card, without sparsity, from NVIDIA's data sheets, by what its name contains.
+# Dense bf16 FLOP/s of a card, without sparsity, from NVIDIA's data sheets, by words of its name; the first that fits.
 PEAK_FLOPS = {
+    "H200 NVL": 835e12,
     "H200": 989e12,
+    "H100 NVL": 835e12,
     "H100 PCIe": 756e12,
     "H100": 989e12,
     "A100": 312e12,
     "L40S": 362e12,
+    "L40": 181e12,
     "L4": 121e12,
+    "A10G": 70e12,
     "A10": 125e12,
     "RTX 4090": 165e12,
     "T4": 65e12,  # fp16: it has no bf16
 }
+LESSER = r"\b(Laptop|MIG|D)\b"  # a smaller chip under the same name, or a slice of the card
 
 
-def choose_device(name: str) -> torch.device:
-    """`auto` is CUDA where there is one; raises ParamsError when `cuda` is asked for and there is none."""
+def choose_device(name: str, section: str = "train") -> torch.device:
+    """`auto` is CUDA where there is one; raises ParamsError when `cuda` is asked for, in `section`, and there is none."""
     if name == "cuda" and not torch.cuda.is_available():
-        raise ParamsError("train.device: cuda is not available here; expected auto or cpu")
+        raise ParamsError(f"{section}.device: cuda is not available here; expected auto or cpu")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
@@ -58,37 +64,63 @@ def autocast(device: torch.device, dtype: torch.dtype) -> Any:
     return torch.autocast(device.type, dtype, enabled=dtype is not torch.float32)
 
 
-def flops_per_token(config: ModelConfig) -> float:
-    """Operations of one token's forward and backward pass in a full row: 6 a weight, and attention's own.
+def train_flops(config: ModelConfig, n_tokens: int, n_labels: int) -> float:
+    """Operations of the forward and backward pass of `n_tokens`, of which `n_labels` are to be said.
 
-    Chowdhery et al. 2022, "PaLM", arXiv:2204.02311, appendix B: 6 N + 12 L H Q T, with L layers of H heads of width Q
-    and T tokens of context; N is every weight that is multiplied, the output layer's too.
+        n_tokens (6 N + 12 L C T) + n_labels 6 C V
+
+    Chowdhery et al. 2022, "PaLM", arXiv:2204.02311, appendix B: L layers of width C with N weights in all that are
+    multiplied, T tokens of context in a full row; the output layer, C by V, is computed for labelled tokens alone.
     """
     kv_width = 2 * config.n_kv_head * config.head_size
     of_layer = config.n_embd * (2 * config.n_embd + kv_width) + 3 * config.n_embd * config.n_hidden
-    n_weights = config.n_layer * of_layer + config.vocab_size * config.n_embd
-    return 6.0 * n_weights + 12.0 * config.n_layer * config.n_embd * config.block_size
+    of_token = 6.0 * config.n_layer * of_layer + 12.0 * config.n_layer * config.n_embd * config.block_size
+    return n_tokens * of_token + n_labels * 6.0 * config.n_embd * config.vocab_size
 
 
-def peak_flops(device: torch.device) -> float | None:
-    """bf16 FLOP/s of the card, where it is one that we know; None for a CPU."""
-    if device.type != "cuda":
+def card_name(device: torch.device) -> str:
+    """What the card calls itself; `cpu` where there is none."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def peak_flops(card: str) -> float | None:
+    """Dense bf16 FLOP/s of the card of that name; None where we do not know it."""
+    if re.search(LESSER, card):
         return None
-    name = torch.cuda.get_device_name(device)
-    return next((flops for part, flops in PEAK_FLOPS.items() if part in name), None)
+    return next((flops for words, flops in PEAK_FLOPS.items() if re.search(rf"\b{words}\b", card)), None)
 
 
 @contextmanager
-def reproducible(seed: int, threads: int) -> Iterator[None]:
-    """Fix what the result depends on: seed, number of threads, kernels; afterwards all is as it was."""
-    before = torch.get_num_threads(), torch.get_rng_state(), torch.are_deterministic_algorithms_enabled()
+def reproducible(seed: int, threads: int, is_compiled: bool = False) -> Iterator[None]:
+    """Fix what the result depends on: seed, number of threads, kernels; with `is_compiled` those of torch.compile too.
+
+    Afterwards the threads, the CPU's random numbers and the choice of kernels are as they were. Not put back: CUDA's
+    random numbers, and CUBLAS_WORKSPACE_CONFIG, which is set where it was not, for cuBLAS reads it once.
+    """
+    before = torch.get_num_threads(), torch.get_rng_state(), torch.get_deterministic_debug_mode()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS sums in one order only with this
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
-    torch.use_deterministic_algorithms(True, warn_only=True)  # on CUDA the gradient of attention has no such kernel
+    # On CUDA the gradient of attention has no such kernel, so it warns only. use_deterministic_algorithms sets the same
+    # flags, and imports torch.compile's back end for one of its own: 70 MiB and more than a second.
+    torch.set_deterministic_debug_mode("warn")
     try:
-        yield
+        with compiled_alike() if is_compiled else nullcontext():
+            yield
     finally:
         torch.set_num_threads(before[0])
         torch.set_rng_state(before[1])
-        torch.use_deterministic_algorithms(before[2])
+        torch.set_deterministic_debug_mode(before[2])
+
+
+@contextmanager
+def compiled_alike() -> Iterator[None]:
+    """Have torch.compile choose kernels without timing them, which gives others from run to run."""
+    from torch._inductor import config
+
+    before = config.deterministic
+    config.deterministic = True
+    try:
+        yield
+    finally:
+        config.deterministic = before

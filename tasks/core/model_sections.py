@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from tasks.core import plots
+from tasks.core.figures import GROUPS
 from tasks.core.measures import Table, compared, tables
 from tasks.core.report import Report
 from tasks.core.schema import SPLITS
@@ -11,7 +12,6 @@ FIGURES = (
     "rows", "n_tokens", "loss", "perplexity", "bits_per_byte", "bits_per_byte_95", "unigram_bits_per_byte",
     "ngram_bits_per_byte", "saving_over_unigram", "saving_over_ngram", "ifd"
 )  # fmt: skip
-GROUPS = ("language", "instruction_type", "source", "length")
 MOST_GROUPS = 24  # in one plot
 
 
@@ -43,7 +43,7 @@ def of_train(report: Report) -> Section:
     """How the model learned."""
     note = "A small Transformer: all text of train first, then answers only."
     drawn = list(plots.step_plots(report).values())
-    return Section(note, "", drawn, tables(report.measures, leave_out=("history",)))
+    return Section(note, "", drawn, tables(report.measures, leave_out=("history", "release")))
 
 
 def of_evaluate(report: Report) -> Section:
@@ -58,7 +58,7 @@ def of_evaluate(report: Report) -> Section:
         lines += [[f"{group}: {name}", of] for group in GROUPS for name, of in of_split.get(group, {}).items()]
         rows = [[name, *(_cell(of.get(figure)) for figure in FIGURES)] for name, of in lines if of]
         found += [Table(split, ["", *FIGURES], rows)] * bool(rows)
-    more = tables(measures, leave_out=("train", "val", "test", "samples", "suspects", "sentence"))
+    more = tables(measures, leave_out=("train", "val", "test", "samples", "suspects", "sentence", "release"))
     return Section(note, _evaluate_sentence(measures), drawn, [*found, *_counts(report), *more])
 
 
@@ -73,13 +73,17 @@ def _evaluate_sentence(measures: dict[str, Any]) -> str:
         return ""
     interval = overall.get("bits_per_byte_95")
     chance = f" (95 % interval {_cell(interval)})" if interval else ""
-    saving = 1 - bits / unigram
-    aim = "" if target is None else f", {'at least' if saving >= target else 'below'} the aim of {target:.0%}"
-    beside = f"{abs(1 - bits / ngram):.1%} {'fewer' if bits < ngram else 'more'}"
-    return (
-        f"On test the model needs {bits:.3f} bits per byte{chance}, a unigram model {unigram:.3f}: {saving:.1%} fewer"
-        f"{aim}; a trigram model {ngram:.3f}: the model needs {beside}."
+    aim = (
+        "" if target is None else f", {'at least' if 1 - bits / unigram >= target else 'below'} the aim of {target:.0%}"
     )
+    return (
+        f"On test the model needs {bits:.3f} bits per byte{chance}, a unigram model {unigram:.3f}: "
+        f"{_beside(bits, unigram)}{aim}; a trigram model {ngram:.3f}: {_beside(bits, ngram)}."
+    )
+
+
+def _beside(bits: float, baseline: float) -> str:
+    return f"{abs(1 - bits / baseline):.1%} {'fewer' if bits < baseline else 'more'}"
 
 
 def _beside_baselines(group: str, figures: dict[str, Any]) -> str:
@@ -100,7 +104,10 @@ def of_lift(report: Report) -> Section:
     measures = dict(report.measures)
     accepted = dict(measures.pop("baseline", {}))
     sentence = " ".join(filter(None, (measures.get("sentence"), accepted.pop("sentence", None))))
-    shown = tables(measures | ({"baseline": accepted} if accepted else {}), leave_out=("sentence", "interval_95"))
+    shown = tables(
+        measures | ({"baseline": accepted} if accepted else {}),
+        leave_out=("sentence", "interval_95", "interval_95_rows", "release"),
+    )
     return Section(note, sentence, _differences(measures), [*shown, *_counts(report)])
 
 
@@ -108,9 +115,9 @@ def _differences(measures: dict[str, Any]) -> list[str]:
     """One dot a seed, and the mean with its interval where there is one."""
     of_seeds = {f"seed {run['seed']}": run["difference"] for run in measures.get("runs", []) if "difference" in run}
     values = {name: (difference,) * 3 for name, difference in of_seeds.items()}
-    if measures.get("interval_95"):
-        low, high = measures["interval_95"]
-        values["mean, 95 % interval"] = (measures["difference"], low, high)
+    for name, words in (("interval_95", "mean, 95 % over seeds"), ("interval_95_rows", "mean, 95 % over test rows")):
+        if measures.get(name):
+            values[words] = (measures["difference"], *measures[name])
     title = "Curated - raw, bits per byte of test (below 0: curation helps)"
     return [plots.intervals(title, values)] if values else []
 

@@ -1,4 +1,4 @@
-"""One self-contained HTML page from a template beside this file: escaped, without a request to anywhere.
+"""One self-contained HTML page from a template: escaped, without a request to anywhere.
 
 The page's own policy allows no resource but its inline style and the one script whose hash it names, so that even a
 mistake in the template could not run what a row holds.
@@ -26,10 +26,10 @@ document.addEventListener("click", function (event) {
 """
 
 
-def render(template: str, values: dict[str, Any]) -> str:
-    """The template with `values`; a name that is not among them raises."""
+def render(template: str, values: dict[str, Any], folder: Path = FOLDER) -> str:
+    """The template in `folder` with `values`; a name that is not among them raises. It may include what lies here."""
     environment = Environment(
-        loader=FileSystemLoader(FOLDER),
+        loader=FileSystemLoader([folder, FOLDER]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Ratio = Annotated[float, Field(ge=0, le=1)]
 LANGUAGE = r"^(?:auto|mixed|und|[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)$"
+NO_BASELINE = "requirements.lock"  # a dep of a stage of dvc.yaml can be neither null nor a file that is not there
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 INSTRUCTION_TYPES: dict[str, tuple[str, str]] = {
@@ -276,10 +277,10 @@ class ScoreParams(ExampleStep):
     """Measure signals of quality without a model."""
 
     min_score: Ratio = Field(0.0, description="lowest score kept; 0 keeps all")
-    baseline: str | None = Field(
-        None,
+    baseline: str = Field(
+        NO_BASELINE,
         min_length=1,
-        description="a folder that `instructflow accept` wrote: rows get its model's ifd; null: none",
+        description="`baseline`: rows get the ifd that the accepted model found; the lock file stands for none",
     )
     max_ifd: float | None = Field(
         None,
@@ -289,8 +290,8 @@ class ScoreParams(ExampleStep):
 
     @model_validator(mode="after")
     def _ifd_is_known(self) -> "ScoreParams":
-        if self.max_ifd is not None and self.baseline is None:
-            raise ValueError("max_ifd needs a baseline, the folder that `instructflow accept` wrote, got null")
+        if self.max_ifd is not None and self.baseline == NO_BASELINE:
+            raise ValueError(f"max_ifd needs a baseline, what `instructflow accept` wrote, got {NO_BASELINE}")
         return self
 
 
@@ -386,7 +387,9 @@ class TrainParams(Section):
 class EvaluateParams(Section):
     """Judge the checkpoint on val, test and some of train."""
 
-    train_rows: int = Field(2000, ge=0, description="rows of train that are judged too, the first by id")
+    train_rows: int | None = Field(
+        2000, ge=0, description="rows of train that are judged too, the first by id; null: all"
+    )
     max_rows: int | None = Field(None, ge=1, description="rows of val and of test that are judged; null: all")
     n_suspects: int = Field(10, ge=0, description="rows of each kind of suspect that the report shows")
     n_samples: int = Field(8, ge=0, description="answers generated for the report, one a language and type")
@@ -405,14 +408,18 @@ class LiftParams(Section):
     )
     max_steps: int = Field(48, ge=1, description="optimizer steps of each run; equal tokens in both arms")
     batch_size: int = Field(4, ge=1, description="sequences in one step")
-    fail_if_worse: bool = Field(False, description="stop when the curated arm is worse than baseline/ beyond noise")
+    baseline: str = Field(
+        NO_BASELINE,
+        min_length=1,
+        description="`baseline`: stop when curated rows teach less than those accepted; the lock file stands for none",
+    )
 
     @model_validator(mode="after")
     def _different_seeds(self) -> "LiftParams":
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds must differ, got {self.seeds}: an equal run says nothing new")
-        if self.fail_if_worse and len(self.seeds) < 2:
-            raise ValueError(f"fail_if_worse needs at least 2 seeds, got {self.seeds}: one alone proves nothing")
+        if self.baseline != NO_BASELINE and len(self.seeds) < 2:
+            raise ValueError(f"baseline needs at least 2 seeds, got {self.seeds}: one alone proves nothing")
         return self
 
 

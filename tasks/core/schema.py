@@ -61,6 +61,12 @@ def child_id(parent: str, operation: str, messages: list[Message]) -> str:
     return stable_hash(parent, operation, messages)
 
 
+def text_hashes(examples: pl.DataFrame) -> pl.Series:
+    """A hash of what each example says, messages and tools: equal ones say the same. 16 hex digits."""
+    rows = zip(examples["messages"].to_list(), examples["tools"].to_list(), strict=True)
+    return pl.Series("text", [stable_hash(messages, tools)[:16] for messages, tools in rows], dtype=pl.String)
+
+
 def unit_interval(*parts: Any) -> float:
     """A uniform number in [0, 1) that depends on `parts` only: randomness per row, whatever the row order."""
     return int(stable_hash(*parts)[:13], 16) / 16**13

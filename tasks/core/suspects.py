@@ -4,7 +4,7 @@
                 The instruction-following difficulty of Li et al. 2024, "From Quantity to Quality", arXiv:2308.12032
                 (4), there of a model of 7 billion weights; that small models rank alike is in Li et al. 2024,
                 "Superfiltering", arXiv:2402.00530, which takes perplexities in place of losses
-    outlier     its loss is far above the median of its language and type: a modified z-score over 3.5
+    outlier     its loss is far above the median of its split, language and type: a modified z-score over 3.5
                 (Iglewicz & Hoaglin 1993, "How to Detect and Handle Outliers", chapter 3)
 
 Both are hints, for a person to look at; a weak model has little to say of either.
@@ -25,10 +25,10 @@ KINDS = ("mismatch", "outlier")
 def suspicion(judged: pl.DataFrame) -> pl.DataFrame:
     """id, kind and `measure` of every suspect, each kind's worst first; a row may be of both kinds.
 
-    `judged` has id, language, instruction_type, n_tokens, loss and ifd.
+    `judged` has id, split, language, instruction_type, n_tokens, loss and ifd.
     """
     rows = judged.filter(pl.col("n_tokens") >= LEAST_TOKENS)
-    group = ("language", "instruction_type")
+    group = ("split", "language", "instruction_type")  # rows of train were seen: others always cost more
     deviation = pl.col("loss") - pl.col("loss").median().over(group)
     mad = deviation.abs().median().over(group)
     z = pl.when((pl.len().over(group) >= LEAST_ROWS) & (mad > 0)).then(MAD_TO_SIGMA * deviation / mad)

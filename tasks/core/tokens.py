@@ -182,9 +182,18 @@ def encode_examples(examples: pl.DataFrame, tokenizer: Tokenizer) -> TokenRows:
 
 
 def conversations(examples: pl.DataFrame) -> list[list[Piece]]:
-    """Every example rendered by the chat template, with the `loss_weights` of its meta."""
-    columns = (examples[name].to_list() for name in ("messages", "tools", "meta"))
-    return [render(m, tools, json.loads(meta).get("loss_weights")) for m, tools, meta in zip(*columns, strict=True)]
+    """Every example rendered by the chat template, with the `loss_weights` of its meta.
+
+    Raises SourceError naming the row that cannot be rendered.
+    """
+    columns = (examples[name].to_list() for name in ("id", "messages", "tools", "meta"))
+    rendered = []
+    for id, messages, tools, meta in zip(*columns, strict=True):
+        try:
+            rendered.append(render(messages, tools, json.loads(meta).get("loss_weights")))
+        except SourceError as error:
+            raise SourceError(f"row {id}: {error}") from None
+    return rendered
 
 
 def answer_bytes(examples: pl.DataFrame) -> pl.Series:

@@ -15,7 +15,7 @@ CURVES = ("train_loss", "val_loss", "learning_rate", "grad_norm", "n_tokens")
 
 @contextmanager
 def curves(run: Path, name: str, params: TrainParams) -> Iterator[Plot]:
-    """Give a function that adds a line of `fit` to the curves below `run`, one folder a tracker that params name.
+    """Give a function that adds a line of `fit` to the curves `name` below `run`, a folder for each tracker of params.
 
     wandb writes files and reaches no server, unless WANDB_MODE says `online`. Raises ParamsError where a tracker is
     wanted and its package is not there.

@@ -5,7 +5,8 @@ is no matrix (Loshchilov & Hutter 2019, arXiv:1711.05101); the rate rises linear
 arXiv:1608.03983); gradients are clipped by their global norm (Pascanu et al. 2013, arXiv:1211.5063). Matrices are
 multiplied in bfloat16 where the device does so natively; weights, moments and losses are float32.
 
-A run that goes on from a saved state does what an uninterrupted one does, bit by bit.
+On a CPU, with as many threads, a run that goes on from a saved state does what an uninterrupted one does, bit by bit;
+on CUDA the gradient of attention is summed in no fixed order, so that they differ by rounding.
 """
 
 import math
@@ -21,9 +22,11 @@ from tasks.core.checkpoints import Weights, load_state, save_state
 from tasks.core.dataset import Batch, Plan, fill, packed_batches
 from tasks.core.devices import autocast, choose_blocks, choose_device, choose_dtype, reproducible
 from tasks.core.errors import GateError
+from tasks.core.files import file_hash
 from tasks.core.judging import answer_loss
-from tasks.core.model import SIZES, ModelConfig, Transformer
+from tasks.core.model import IGNORE_INDEX, SIZES, ModelConfig, Transformer
 from tasks.core.params import TrainParams
+from tasks.core.schema import stable_hash
 from tasks.core.tokens import TokenRows
 
 BETAS = (0.9, 0.99)  # of AdamW; 0.95 forgets too fast for batches of some thousand tokens: 0.5 % more bits per byte
@@ -64,11 +67,11 @@ def fit(
 ) -> Fitted:
     """Train a fresh model on `train`; `val`, which may have no rows, chooses among the weights.
 
-    `on_step` gets a line each step: step, phase, learning_rate, train_loss, grad_norm, n_tokens; each eval_every steps
-    val_loss too. Then the state is saved in `work`, where given; a run that finds a state there goes on from it.
+    `on_step` gets a line each step: step, phase, learning_rate, train_loss, grad_norm, n_tokens (of all steps so far),
+    n_labels (of this one); each eval_every steps val_loss too. Then the state is saved in `work`, where given; a run that finds a state there goes on from it.
     Raises GateError naming the step when the loss is not finite.
     """
-    with reproducible(params.seed, params.threads):
+    with reproducible(params.seed, params.threads, params.compile):
         run = Run(Transformer(config).to(choose_device(params.device)), params)
         if work:
             run.load(work)
@@ -93,6 +96,12 @@ def fit(
 def model_config(vocab_size: int, params: TrainParams) -> ModelConfig:
     """The shape that `params` name."""
     return ModelConfig(vocab_size, block_size=params.block_size, **SIZES[params.size])
+
+
+def code_hash() -> str:
+    """A hash of what trains besides data and params: the code in this folder, and torch's version."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return stable_hash(torch.__version__, [file_hash(file, "blake2b") for file in files])
 
 
 def micro_batches(rows: TokenRows, plan: Plan, block_size: int, batch_size: int, all_text: bool) -> list[Batch]:
@@ -150,6 +159,7 @@ class Run:
             "train_loss": train_loss,
             "grad_norm": norm,
             "n_tokens": progress.n_tokens,
+            "n_labels": sum(int((batch.labels != IGNORE_INDEX).sum()) for batch in batches),
         }
 
     def judge(self, line: Line, val: TokenRows) -> None:

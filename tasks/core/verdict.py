@@ -1,19 +1,24 @@
 """What two arms need per held-out row becomes bits per byte a seed, and these a verdict: is it more than chance?
 
-A paired t-test over seeds: the mean of first - second is significant where its 95 % interval,
-mean +- t(n - 1) * s / sqrt(n), leaves out 0. Fewer bits are better. It speaks of chance in training, not in the choice
-of the rows that both were judged on.
+Two intervals of 95 % must leave out 0, for there is chance in training and in the choice of the rows that judge:
+
+    over seeds     a paired t-test: the mean of first - second +- t(n - 1) * s / sqrt(n)
+    over rows      a bootstrap over families of the rows' differences, meaned over seeds (tasks/core/bootstrap.py)
+
+Fewer bits are better. What both were judged on was cleaned, so an arm of raw text has to say what it did not read.
 """
 
 from collections.abc import Sequence
-from math import sqrt
+from math import log, sqrt
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
 import polars as pl
 
+from tasks.core.bootstrap import interval
 from tasks.core.tokens import bits_per_byte
 
+Interval = tuple[float, float]
 DIGITS = 6  # of every float in a report
 # Student's t, two-sided 95 %, by degrees of freedom 1 … 30 (https://www.itl.nist.gov/div898/handbook/eda/section3/eda3672.htm)
 T_95 = (
@@ -41,15 +46,17 @@ class Verdict(NamedTuple):
     verdict: str  # better, worse or the unclear verdict of the words
     sentence: str
     difference: float | None = None  # mean of first - second, bits per byte
-    interval: tuple[float, float] | None = None  # 95 %; None with one seed
+    over_seeds: Interval | None = None  # 95 %; None with one seed
+    over_rows: Interval | None = None  # 95 %; None with one family
 
     def measures(self) -> dict[str, Any]:
-        """The verdict as a report holds it, rounded: verdict, sentence, difference, interval_95."""
+        """The verdict as a report holds it, rounded: verdict, sentence, difference, interval_95 (seeds) and …_rows."""
         return {
             "verdict": self.verdict,
             "sentence": self.sentence,
             "difference": rounded(self.difference),
-            "interval_95": self.interval and [rounded(bound) for bound in self.interval],
+            "interval_95": self.over_seeds and [rounded(bound) for bound in self.over_seeds],
+            "interval_95_rows": self.over_rows and [rounded(bound) for bound in self.over_rows],
         }
 
 
@@ -65,7 +72,20 @@ def bits_by_seed(judged: pl.DataFrame, seeds: Sequence[int]) -> list[float]:
     return [value for value in bits if value is not None]
 
 
-def judge(first: Sequence[float], second: Sequence[float], words: Words) -> Verdict:
+def interval_over_rows(first: pl.DataFrame, second: pl.DataFrame, families: pl.DataFrame) -> Interval | None:
+    """95 % of first - second in bits per byte, of two arms' rows (JUDGED), by resampling families.
+
+    `families` has id and family. None where there are fewer than two families.
+    """
+    both = first.join(second, on=["seed", "id"], suffix="_second")
+    of_rows = both.group_by("id").agg(
+        bits=(pl.col("nats") - pl.col("nats_second")).mean() / log(2), n_bytes=pl.col("n_bytes").first()
+    )
+    of_families = of_rows.join(families, on="id").group_by("family").agg(pl.col("bits", "n_bytes").sum()).sort("family")
+    return interval(of_families["bits"], of_families["n_bytes"], seed=0)
+
+
+def judge(first: Sequence[float], second: Sequence[float], over_rows: Interval | None, words: Words) -> Verdict:
     """Compare bits per byte in pairs, one of each arm a seed; none at all is where no row could be judged."""
     differences = [a - b for a, b in zip(first, second, strict=True)]
     if not differences:
@@ -75,12 +95,15 @@ def judge(first: Sequence[float], second: Sequence[float], words: Words) -> Verd
         told = f"One seed gives {mean:+.4f} bits per byte but no interval; nothing is proven."
         return Verdict(words.unclear_verdict, told, mean)
     margin = T_95[min(n - 1, len(T_95)) - 1] * stdev(differences) / sqrt(n)
-    low, high = mean - margin, mean + margin
+    over_seeds = mean - margin, mean + margin
     verdict, said = words.unclear_verdict, words.unclear
-    if high < 0:
+    if over_rows and max(over_seeds[1], over_rows[1]) < 0:
         verdict, said = BETTER, words.better
-    elif low > 0:
+    elif over_rows and min(over_seeds[0], over_rows[0]) > 0:
         verdict, said = WORSE, words.worse
-    share = mean / fmean(second)
-    sentence = f"{said} ({mean:+.4f}, {share:+.1%}; 95 % interval {low:+.4f} to {high:+.4f}; {n} seeds)."
-    return Verdict(verdict, sentence, mean, (low, high))
+    rows = f"{over_rows[0]:+.4f} to {over_rows[1]:+.4f} over test rows" if over_rows else "too few test rows to tell"
+    sentence = (
+        f"{said} ({mean:+.4f}, {mean / fmean(second):+.1%}; 95 % interval {over_seeds[0]:+.4f} to {over_seeds[1]:+.4f} "
+        f"over {n} seeds, {rows})."
+    )
+    return Verdict(verdict, sentence, mean, over_seeds, over_rows)

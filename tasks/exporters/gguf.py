@@ -15,13 +15,13 @@ servers take.
 import json
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from tasks.core.chat import BOS, END, JINJA, PAD
+from tasks.core.chat import BOS, END, JINJA, PAD, SPECIAL_TOKENS
 from tasks.core.errors import ParamsError, SourceError
 from tasks.core.files import whole_file
 from tasks.core.model import ModelConfig, Transformer
@@ -35,6 +35,23 @@ Dtype = Literal["float32", "float16"]
 
 MARK = "instructflow.dtype"  # in every file written here, and so how a former export is told
 SPLIT_NAME = "qwen2"  # what llama.cpp calls tasks/core/tokens.py's SPLIT
+# What a tokenizer.json may do to a text, and no more: what the file calls by that name does not tell of anything else.
+AS_NAMED: dict[str, Any] = {
+    "normalizer": None,
+    "pre_tokenizer": [
+        {"type": "Split", "pattern": {"Regex": SPLIT}, "behavior": "Isolated", "invert": False},
+        {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False},
+    ],
+    "model": {
+        "type": "BPE",
+        "dropout": None,
+        "byte_fallback": False,
+        "ignore_merges": False,
+        "continuing_subword_prefix": None,
+        "end_of_word_suffix": None,
+    },
+    "added_tokens": sorted(SPECIAL_TOKENS),
+}
 
 CANONICAL = (
     "{% macro canonical(value) %}"
@@ -152,12 +169,19 @@ def add_tokenizer(writer: "GGUFWriter", tokenizer: Tokenizer, vocab_size: int) -
 
 
 def check_split(tokenizer: Tokenizer, tokenizer_file: Path) -> None:
-    """Raise SourceError where the tokenizer does anything to a text but SPLIT, which the file calls by its name."""
+    """Raise SourceError where the tokenizer does anything to a text but SPLIT and byte-level merges."""
     stored = json.loads(tokenizer.to_str())
-    parts = (stored["pre_tokenizer"] or {}).get("pretokenizers", [{}])
-    if stored["normalizer"] or parts[0].get("pattern") != {"Regex": SPLIT}:
+    parts = (stored["pre_tokenizer"] or {}).get("pretokenizers", [])
+    found = {
+        "normalizer": stored["normalizer"],
+        "pre_tokenizer": [{name: part[name] for name in part if name != "trim_offsets"} for part in parts],
+        "model": {name: stored["model"].get(name) for name in AS_NAMED["model"]},
+        "added_tokens": sorted(token["content"] for token in stored["added_tokens"]),
+    }
+    if others := [name for name, of in found.items() if of != AS_NAMED[name]]:
         raise SourceError(
-            f"{tokenizer_file}: does not split text as tasks/core/tokens.py does; expected one of tokenize"
+            f"{tokenizer_file}: does not split text as tasks/core/tokens.py does, by its {', '.join(others)}; "
+            "expected one of tokenize"
         )
 
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple, Protocol
 
+from tasks.core.chat import MOST_WEIGHT
 from tasks.core.schema import Message
 
 REASONS = (
@@ -114,6 +115,21 @@ def history_turns(value: Any) -> list[Message]:
     return [turn(role, text_of(text, "history")) for pair in value for role, text in zip(roles, pair, strict=True)]
 
 
+def loss_weights_of(conversation: Conversation) -> list[float | None] | None:
+    """The weights of the turns' losses, null where a turn has none; raises RecordError where they are not so."""
+    weights = conversation.meta.get("loss_weights")
+    if weights is None:
+        return None
+    if not isinstance(weights, list) or len(weights) != len(conversation.messages):
+        raise RecordError("wrong_type", f"loss_weights is no list of {len(conversation.messages)}, one a turn")
+    for weight in weights:
+        if weight is not None and not (type(weight) in (int, float) and 0 <= weight <= MOST_WEIGHT):
+            raise RecordError(
+                "wrong_type", f"a loss weight is {weight!r}, expected a number from 0 to {MOST_WEIGHT:.0f}"
+            )
+    return weights
+
+
 def tidy(conversation: Conversation) -> tuple[Conversation, list[str]]:
     """Bring turns into the order of an Example; the second value names what had to be changed.
 
@@ -121,7 +137,7 @@ def tidy(conversation: Conversation) -> tuple[Conversation, list[str]]:
     system turns, and after the last assistant turn goes to `meta`.
     Raises RecordError `no_prompt` or `no_answer` when there is none.
     """
-    messages, weights = conversation.messages, conversation.meta.get("loss_weights")
+    messages, weights = conversation.messages, loss_weights_of(conversation)
     if not any(m["role"] == "user" and m["content"].strip() for m in messages):
         raise RecordError("no_prompt", "no user turn with text")
     first = next(i for i, m in enumerate(messages) if m["role"] == "user")

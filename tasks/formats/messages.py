@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-from tasks.core.chat import MOST_WEIGHT
 from tasks.core.schema import Message
 from tasks.formats.conversation import Conversation, RecordError, rest, system_turn, text_of, turn
 from tasks.formats.tool_calls import call_of, openai_tools, split_calls, tools_of, with_calls
@@ -118,8 +117,6 @@ def _weight(entry: dict[str, Any]) -> float | None:
     weight = entry[name] if name else None
     if weight is not None and not isinstance(weight, int | float):
         raise RecordError("wrong_type", f"a loss weight is {type(weight).__name__}, expected a number")
-    if weight is not None and not 0 <= weight <= MOST_WEIGHT:
-        raise RecordError("wrong_type", f"a loss weight is {weight}, expected a number from 0 to {MOST_WEIGHT:.0f}")
     return None if weight is None else float(weight)
 
 

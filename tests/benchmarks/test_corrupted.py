@@ -31,10 +31,10 @@ SHARE = 0.3
 LEAST_AUC = 0.7
 SHUFFLES = {"among all rows": (), "within source and language": ("source", "language")}
 TRAIN = TrainParams(
-    size="micro", batch_size=16, pretrain_steps=420, max_steps=180, learning_rate=1e-3, eval_every=100, eval_rows=300,
+    size="micro", batch_size=16, pretrain_steps=320, max_steps=180, learning_rate=1e-3, eval_every=100, eval_rows=300,
     keep="last", tensorboard=False,
 )  # fmt: skip
-LIFT = LiftParams(max_steps=150, batch_size=16)
+LIFT = LiftParams(max_steps=60, batch_size=16)
 WORDS = Words(better="Shuffling hurts", worse="Shuffling helps", unclear="No significant difference")
 
 
@@ -89,7 +89,7 @@ def test_shuffled_answers_cost_bits_and_are_found(tmp_path):
         begin = time.perf_counter()
         train(folder / "tokenize", folder / "train", TRAIN)
         seconds = time.perf_counter() - begin
-        params = EvaluateParams(train_rows=6000, max_rows=300, n_samples=0)
+        params = EvaluateParams(train_rows=3000, max_rows=300, n_samples=0)
         evaluate(folder / "release", folder / "tokenize", folder / "train", folder / "evaluate", params)
         judged = pl.read_parquet(folder / "evaluate" / "examples.parquet").filter(split="train")
         is_bad = judged["id"].is_in(list(bad))
