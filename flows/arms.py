@@ -147,7 +147,7 @@ def judge_arms(data: Path, folders: dict[str, Path], params: LiftParams, train_p
     arms = encode_arms({"curated": train} | {arm: read_examples(rows) for arm, rows in folders.items()}, tokenizer)
     if empty := [arm for arm, rows in arms.items() if not rows.has_loss.any()]:
         raise SourceError(f"{empty[0]}: no answer is left to train on; expected an arm with rows")
-    held = hold_out(test, tokenizer, train_params.block_size)
+    held = hold_out(test, tokenizer, train_params.block_size, params.max_rows)
     judged, _ = train_arms(arms, held, tokenizer.get_vocab_size(), params, train_params)
     of_arms = {arm: judged.filter(arm=arm) for arm in arms}
     bits = {arm: bits_by_seed(rows, params.seeds) for arm, rows in of_arms.items()}

@@ -118,9 +118,9 @@ class Held(NamedTuple):
     answers: pl.DataFrame  # id, family, n_bytes of the answers
 
 
-def hold_out(test: pl.DataFrame, tokenizer: Tokenizer, block_size: int) -> Held:
-    """The rows of `test` that came from a source and fit `block_size` whole."""
-    rows = test.filter(made_by="source")
+def hold_out(test: pl.DataFrame, tokenizer: Tokenizer, block_size: int, max_rows: int | None) -> Held:
+    """The rows of `test` that came from a source and fit `block_size` whole, of the first `max_rows`."""
+    rows = test.filter(made_by="source").sort("id").head(len(test) if max_rows is None else max_rows)
     encoded = encode_examples(rows, tokenizer)
     fits = pl.Series(encoded.lengths <= block_size, dtype=pl.Boolean)
     held = rows.filter(fits)
@@ -236,7 +236,7 @@ def lift(
     tokenizer = load_tokenizer(data / "tokenize" / "tokenizer.json")
     examples = {"curated": train, "raw": raw.join(excluded, on="id", how="anti", maintain_order="left")}
     arms = encode_arms(examples, tokenizer)
-    held = hold_out(test, tokenizer, train_params.block_size)
+    held = hold_out(test, tokenizer, train_params.block_size, params.max_rows)
     common = in_common(accepted, held.answers) if accepted else None
     judged, n_read = train_arms(arms, held, tokenizer.get_vocab_size(), params, train_params)
     measures = compare(judged, held.answers, params.seeds)
@@ -245,7 +245,7 @@ def lift(
     measures["tokens_per_run"] = params.max_steps * params.batch_size * train_params.block_size  # padding counted
     measures["held_out"] = {
         "rows": len(held.rows),
-        "rows_too_long": len(test.filter(made_by="source")) - len(held.rows),
+        "rows_left_out": len(test.filter(made_by="source")) - len(held.rows),  # too long, or beyond max_rows
         "answer_tokens": int(held.rows.has_loss.sum()),
         "n_bytes": int(held.answers["n_bytes"].sum()),
     }

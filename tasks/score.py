@@ -125,7 +125,8 @@ def ifd_of(examples: pl.DataFrame, baseline: Path) -> pl.DataFrame:
     """
     judged = accepted_table(baseline, "examples.parquet").filter(pl.col("n_tokens") >= LEAST_TOKENS, split="train")
     now = examples.select("id", text=text_hashes(examples))
-    return now.join(judged, on=["id", "text"], how="left", maintain_order="left").select("id", pl.col("ifd").cast(pl.Float64))
+    known = now.join(judged, on=["id", "text"], how="left", maintain_order="left")
+    return known.select("id", pl.col("ifd").cast(pl.Float64))
 
 
 def drops(scores: pl.DataFrame, params: ScoreParams) -> pl.DataFrame:

@@ -192,7 +192,7 @@ def test_the_arms_are_the_release_and_all_that_was_read_but_what_is_held_out(dat
     assert counts["rows"] == {"curated": 7, "raw": 8}
     assert counts["excluded"] == {"held_out": 2, "merged": 1, "family": 0, "source_family": 0, "equal_prompt": 0}
     assert Report.read(data / "lift").measures["held_out"] | {"answer_tokens": 0} == {
-        "rows": 1, "rows_too_long": 1, "answer_tokens": 0, "n_bytes": 9,
+        "rows": 1, "rows_left_out": 1, "answer_tokens": 0, "n_bytes": 9,
     }  # fmt: skip
 
 
@@ -210,7 +210,7 @@ def test_both_arms_start_from_the_same_weights(data):
     frozen = params.model_copy(update={"learning_rate": 0.0})
     models = []
     for split in ("train", "val"):
-        held = hold_out(pl.read_parquet(data / "release" / f"{split}.parquet"), tokenizer, 64)
+        held = hold_out(pl.read_parquet(data / "release" / f"{split}.parquet"), tokenizer, 64, None)
         models.append(fit(held.rows, held.nothing, model_config(tokenizer.get_vocab_size(), params), frozen).model)
     assert torch.equal(models[0].embedding.weight, models[1].embedding.weight)
     assert (params.pretrain_steps, params.max_steps, params.keep) == (0, 3, "last")

@@ -408,6 +408,7 @@ class LiftParams(Section):
     )
     max_steps: int = Field(48, ge=1, description="optimizer steps of each run; equal tokens in both arms")
     batch_size: int = Field(4, ge=1, description="sequences in one step")
+    max_rows: int | None = Field(4000, ge=1, description="rows of test that judge, the first by id; null: all")
     baseline: str = Field(
         NO_BASELINE,
         min_length=1,

@@ -18,7 +18,7 @@ from cost import print_table
 from tasks.core.params import EvaluateParams, LiftParams, TokenizeParams, TrainParams
 from tasks.core.schema import answer_text, conversation_text
 from tasks.core.tokens import load_tokenizer
-from tasks.core.verdict import Words, bits_by_seed, judge
+from tasks.core.verdict import Words, bits_by_seed, interval_over_rows, judge
 from tasks.evaluate import evaluate
 from tasks.lift import encode_arms, hold_out, train_arms
 from tasks.tokenize import tokenize
@@ -104,17 +104,19 @@ def test_shuffled_answers_cost_bits_and_are_found(tmp_path):
     )
     tokenizer = load_tokenizer(tmp_path / "among all rows" / "tokenize" / "tokenizer.json")
     encoded = encode_arms(arms, tokenizer)
-    held = hold_out(test, tokenizer, TRAIN.block_size)
+    held = hold_out(test, tokenizer, TRAIN.block_size, None)
     judged_arms, _ = train_arms(encoded, held, tokenizer.get_vocab_size(), LIFT, TRAIN)
-    bits = {arm: bits_by_seed(judged_arms.filter(arm=arm), LIFT.seeds) for arm in arms}
-    verdicts = {arm: judge(bits["good"], bits[arm], WORDS) for arm in SHUFFLES}
+    of_arms = {arm: judged_arms.filter(arm=arm) for arm in arms}
+    bits = {arm: bits_by_seed(rows, LIFT.seeds) for arm, rows in of_arms.items()}
+    over_rows = {arm: interval_over_rows(of_arms["good"], rows, held.answers) for arm, rows in of_arms.items()}
+    verdicts = {arm: judge(bits["good"], bits[arm], over_rows[arm], WORDS) for arm in SHUFFLES}
     print_table(
         f"Lift: {LIFT.max_steps} steps of {LIFT.batch_size} x {TRAIN.block_size} tokens, {len(held.rows):,} test rows",
-        ("rows", "bits per byte, a seed", "good - shuffled", "95 %", "verdict"),
-        [["good", " ".join(f"{value:.4f}" for value in bits["good"]), "", "", ""]]
+        ("rows", "bits per byte, a seed", "good - shuffled", "95 %, seeds", "95 %, rows", "verdict"),
+        [["good", " ".join(f"{value:.4f}" for value in bits["good"]), "", "", "", ""]]
         + [
             [arm, " ".join(f"{value:.4f}" for value in bits[arm]), f"{said.difference:+.4f}",
-             f"{said.interval[0]:+.4f} to {said.interval[1]:+.4f}", said.verdict]
+             *(f"{low:+.4f} to {high:+.4f}" for low, high in (said.over_seeds, said.over_rows)), said.verdict]
             for arm, said in verdicts.items()
         ],
     )  # fmt: skip
