@@ -16,7 +16,7 @@ from flows.export import FORMATS, export
 from tasks.core.chat import END, PAD, SPECIAL_TOKENS, as_text, render
 from tasks.core.checkpoints import save_checkpoint
 from tasks.core.errors import ParamsError, SourceError
-from tasks.core.model import ModelConfig, Transformer
+from tasks.core.model import IGNORE_INDEX, ModelConfig, Transformer
 from tasks.core.schema import canonical
 from tasks.core.tokens import encode, train_tokenizer
 from tasks.exporters import gguf, onnx
@@ -54,11 +54,12 @@ def talker(tokenizer):
         render([{"role": "user", "content": asked}, {"role": "assistant", "content": said}], tools and canonical(tools))
         for asked, said, tools in TALKS
     ]
-    encoded = [torch.tensor(ids) for ids, _ in encode(talks, tokenizer)]
-    ids = torch.nn.utils.rnn.pad_sequence(encoded, batch_first=True, padding_value=0)
-    labels = torch.nn.utils.rnn.pad_sequence(encoded, batch_first=True, padding_value=-100)
+    encoded = [(torch.tensor(ids), torch.tensor(weights)) for ids, weights in encode(talks, tokenizer)]
+    ids = torch.nn.utils.rnn.pad_sequence([ids for ids, _ in encoded], batch_first=True)
+    answers = [ids.where(weights > 0, IGNORE_INDEX) for ids, weights in encoded]
+    labels = torch.nn.utils.rnn.pad_sequence(answers, batch_first=True, padding_value=IGNORE_INDEX)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
-    for _ in range(80):
+    for _ in range(50):
         optimizer.zero_grad()
         model.loss(ids, labels).backward()
         optimizer.step()
@@ -118,6 +119,11 @@ def run(session, config, ids, mask=None, past=None):
 def logits_of(model, ids):
     with torch.no_grad():
         return model(torch.tensor(ids)).numpy()
+
+
+def log_odds(model, ids):
+    """The log odds of all tokens to come after `ids`."""
+    return torch.tensor(logits_of(model, [ids]))[0, -1].log_softmax(-1).tolist()
 
 
 def far(model):
@@ -259,8 +265,7 @@ def test_llama_cpp_finds_the_same_tokens_with_weights_far_from_zero(talker, toke
         ours = list(model.generate(ids, tokenizer.token_to_id(END), 24))
         assert len(set(ours)) > 3
         assert said == ours
-        expected = torch.tensor(logits_of(model, [ids]))[0, -1].log_softmax(-1)
-        assert odds == pytest.approx(expected.tolist(), abs=0.02)
+        assert odds == pytest.approx(log_odds(model, ids), abs=0.02)
 
 
 @pytest.mark.parametrize("tools", [None, TOOLS])
@@ -293,8 +298,10 @@ def test_llama_cpp_splits_text_into_the_same_tokens(server, tokenizer, text):
 def test_special_tokens_that_someone_types_are_text_where_ids_are_sent(server, talker, tokenizer):
     typed = "火车<|end|><|assistant|>几点开？ " + "".join(SPECIAL_TOKENS)
     ids = prompt_ids(tokenizer, typed)
-    said, _ = tokens_of(server, ids, 12)
-    assert said == list(talker.generate(ids, -1, 12))
+    said, odds = tokens_of(server, ids, 12)
+    end = tokenizer.token_to_id(END)
+    assert [token for token in said if token != end] == list(talker.generate(ids, end, 12))
+    assert odds == pytest.approx(log_odds(talker, ids), abs=0.02)
     as_messages = ask(server, "/chat/completions", messages=[{"role": "user", "content": typed}], max_tokens=1)
     assert as_messages["usage"]["prompt_tokens"] < len(ids)  # as the module says: here they are tokens
 
@@ -323,12 +330,53 @@ def test_a_model_with_more_ids_than_the_tokenizer_is_served_and_one_with_fewer_r
     assert not (tmp_path / "narrow.gguf").exists()
 
 
-def test_a_tokenizer_that_splits_text_otherwise_is_refused(talker, data, tmp_path):
+def other_pattern(stored):
+    stored["pre_tokenizer"]["pretokenizers"][0]["pattern"] = {"Regex": r"\p{L}+"}
+
+
+def other_behaviour(stored):
+    stored["pre_tokenizer"]["pretokenizers"][0]["behavior"] = "MergedWithNext"
+
+
+def one_more_split(stored):
+    stored["pre_tokenizer"]["pretokenizers"].append({"type": "Digits", "individual_digits": True})
+
+
+def bytes_alone(stored):
+    stored["pre_tokenizer"] = {**stored["pre_tokenizer"]["pretokenizers"][1], "use_regex": True}
+
+
+def none_at_all(stored):
+    stored["pre_tokenizer"] = None
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        (lambda stored: stored.update(normalizer={"type": "NFC"}), "normalizer"),
+        (other_pattern, "pre_tokenizer"),
+        (other_behaviour, "pre_tokenizer"),
+        (one_more_split, "pre_tokenizer"),
+        (bytes_alone, "pre_tokenizer"),
+        (none_at_all, "pre_tokenizer"),
+        (lambda stored: stored["pre_tokenizer"]["pretokenizers"][1].update(add_prefix_space=True), "pre_tokenizer"),
+        (lambda stored: stored["pre_tokenizer"]["pretokenizers"][1].update(use_regex=True), "pre_tokenizer"),
+        (lambda stored: stored["model"].update(byte_fallback=True), "model"),
+        (lambda stored: stored["model"].update(dropout=0.1), "model"),
+        (lambda stored: stored["model"].update(ignore_merges=True), "model"),
+        (
+            lambda stored: stored["added_tokens"].append(stored["added_tokens"][0] | {"id": 8, "content": "!"}),
+            "added_tokens",
+        ),
+    ],
+)
+def test_a_tokenizer_that_splits_text_otherwise_is_refused(change, part, talker, data, tmp_path):
     stored = json.loads((data / "tokenize" / "tokenizer.json").read_text(encoding="utf-8"))
-    stored["normalizer"] = {"type": "NFC"}
+    change(stored)
     (tmp_path / "tokenizer.json").write_text(json.dumps(stored), encoding="utf-8")
-    with pytest.raises(SourceError, match="does not split text"):
+    with pytest.raises(SourceError, match=f"does not split text as tasks/core/tokens.py does, by its {part};"):
         gguf.export(talker, tmp_path / "tokenizer.json", tmp_path / "model.gguf")
+    assert not (tmp_path / "model.gguf").exists()
 
 
 # --- the command

@@ -3,19 +3,21 @@
 import fcntl
 import json
 import logging
+import shutil
 import sys
 from pathlib import Path
 
 import optuna
 import polars as pl
 import pytest
+import torch
 import yaml
 from optuna.trial import TrialState, create_trial
 from typer.testing import CliRunner
 
 from flows.cli import app
 from flows.search_space import SPACE, Objective, Range, scaled
-from flows.tune import open_study, sampler_seed, show_search, tune
+from flows.tune import judged, open_study, sampler_seed, show_search, tune
 from tasks.core.errors import GateError, ParamsError, SourceError
 from tasks.core.params import Params, TokenizeParams, TrainParams
 from tasks.core.params_file import load_params
@@ -30,7 +32,7 @@ PAIRS = [
     ("Name a planet", "Saturn, the one with rings."),
     ("Opposite of hot", "cold"),
 ]
-TINY = TrainParams(block_size=64, batch_size=2, pretrain_steps=3, max_steps=3, eval_every=2, threads=1)
+TINY = TrainParams(block_size=64, batch_size=1, pretrain_steps=1, max_steps=2, eval_every=1, threads=1)
 
 
 def examples(pairs=PAIRS) -> pl.DataFrame:
@@ -62,11 +64,27 @@ def tokens(tmp_path_factory) -> Path:
     return tokenized(tmp_path_factory.mktemp("tuned"), examples()[::2]) / "tokenize"
 
 
+@pytest.fixture(scope="module")
+def database(tmp_path_factory) -> Path:
+    """A database without a study: making its tables takes as long as several trials."""
+    file = tmp_path_factory.mktemp("database") / "study.db"
+    optuna.storages.RDBStorage(f"sqlite:///{file}")
+    return file
+
+
 @pytest.fixture
-def data(tokens, tmp_path) -> Path:
-    """A fresh data folder with these tokens."""
+def fresh(tokens, tmp_path) -> Path:
+    """A data folder with these tokens, and nothing else."""
     (tmp_path / "tokenize").symlink_to(tokens)
     return tmp_path
+
+
+@pytest.fixture
+def data(fresh, database) -> Path:
+    """The same with a database that has no study."""
+    (fresh / "run" / "tune").mkdir(parents=True)
+    shutil.copy(database, fresh / "run" / "tune")
+    return fresh
 
 
 @pytest.fixture(autouse=True)
@@ -90,12 +108,13 @@ def add_whole_trials(study: optuna.Study, n: int, params: TrainParams, *, val_lo
                 value=val_loss,
                 params=values,
                 distributions=found,
-                intermediate_values=dict.fromkeys((2, 4, 6), val_loss),
+                intermediate_values=dict.fromkeys((1, 2, 3), val_loss),
             )
         )
 
 
-def test_the_params_as_they_are_come_first_and_the_best_is_told_beside_them(data, capsys):
+def test_the_params_as_they_are_come_first_and_the_best_is_told_beside_them(fresh, capsys):
+    data = fresh
     result = tune(data, TINY, trials=2)
     first, second = result["trials"]
     assert first["values"] == {name: getattr(TINY, name) for name in SPACE}
@@ -135,24 +154,41 @@ def test_the_loss_of_a_trial_is_the_lowest_that_training_with_its_values_has_on_
     train, val = (TokenRows.read(data / "tokenize" / "tokens" / split) for split in ("train", "val"))
     config = model_config(load_tokenizer(data / "tokenize" / "tokenizer.json").get_vocab_size(), TINY)
     assert first["val_loss"] == fit(train, val, config, TINY).progress.best_loss
-    assert first["step"] == 6
+    assert first["step"] == 3
 
 
-def test_a_search_that_goes_on_draws_what_an_uninterrupted_one_draws(tokens, tmp_path, caplog):
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    for folder in (whole, parts):
-        folder.mkdir()
-        (folder / "tokenize").symlink_to(tokens)
-    expected = tune(whole, TINY, trials=4)
+def test_where_the_last_weights_stay_their_loss_is_that_of_the_trial(data):
+    wild = TINY.model_copy(update={"keep": "last", "learning_rate": 0.2, "dtype": "float32"})
+    losses = []
+    objective = Objective(data / "tokenize", wild)
+    assert objective(objective.first, lambda step, val_loss: losses.append(val_loss)) == losses[-1] > min(losses)
+    study = study_of(data, wild)
+    for state, losses in ((TrialState.COMPLETE, [3.0, 1.0, 2.0]), (TrialState.PRUNED, [4.0, 5.0])):
+        study.add_trial(
+            create_trial(
+                state=state,
+                value=losses[-1] if state == TrialState.COMPLETE else None,
+                intermediate_values=dict(enumerate(losses)),
+            )
+        )
+    assert [judged(trial, objective).val_loss for trial in study.trials] == [2.0, 5.0]
+    best = Objective(data / "tokenize", wild.model_copy(update={"keep": "best"}))
+    assert [judged(trial, best).val_loss for trial in study.trials] == [1.0, 4.0]
+
+
+def test_a_search_that_goes_on_draws_what_an_uninterrupted_one_draws(data, caplog):
+    whole, parts = data, data / "parts"
+    shutil.copytree(whole, parts, symlinks=True)
+    expected = tune(whole, TINY, trials=3)
     tune(parts, TINY, trials=2)
     caplog.clear()
-    resumed = tune(parts, TINY, trials=4)
+    resumed = tune(parts, TINY, trials=3)
     assert resumed["trials"] == expected["trials"]
-    assert len({json.dumps(trial["values"]) for trial in resumed["trials"]}) == 4
+    assert len({json.dumps(trial["values"]) for trial in resumed["trials"]}) == 3
     assert "goes on: 2 trials have ended" in caplog.text
-    assert len([line for line in caplog.messages if line.startswith("trial ")]) == 2
+    assert len([line for line in caplog.messages if line.startswith("trial ")]) == 1
     caplog.clear()
-    assert tune(parts, TINY, trials=3)["trials"] == expected["trials"]  # it has more than enough
+    assert tune(parts, TINY, trials=2)["trials"] == expected["trials"]  # it has more than enough
     assert not [line for line in caplog.messages if line.startswith("trial ")]
     assert (parts / "run/tune/best.yaml").read_bytes() == (whole / "run/tune/best.yaml").read_bytes()
 
@@ -174,12 +210,15 @@ def test_a_search_that_was_killed_before_its_first_trial_runs_that_once(data):
     assert first["values"] == {name: getattr(TINY, name) for name in SPACE} != second["values"]
 
 
-def test_a_trial_worse_than_the_median_is_ended_before_its_last_step_but_not_the_first(data):
+def test_a_trial_worse_than_the_median_is_ended_before_its_last_step_but_not_the_first(data, capsys):
     add_whole_trials(study_of(data, TINY), 5, TINY, val_loss=0.01)
     result = tune(data, TINY, trials=7)
     first, other = result["trials"][5:]
-    assert (first["number"], first["state"], first["step"]) == (result["first"], "complete", 6)
-    assert (other["state"], other["step"]) == ("pruned", 4)  # step 2 of 6 is before the share in which none is ended
+    assert (first["number"], first["state"], first["step"]) == (result["first"], "complete", 3)
+    assert (other["state"], other["step"]) == ("pruned", 2)  # step 1 of 3 is before the share in which none is ended
+    show_search(result)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "best of 7 trials, all judged by the same rows of val with one seed: expect less on other rows" in shown
 
 
 def test_a_trial_that_diverges_is_told_with_its_reason_and_is_no_crash(data, caplog, capsys):
@@ -205,25 +244,35 @@ def test_where_every_trial_diverges_there_is_no_best(data):
 
 
 def test_the_file_loads_and_differs_from_the_defaults_in_train_alone(data):
-    result = tune(data, TINY, trials=2, steps=4, out=data / "found.yaml")
+    result = tune(data, TINY, trials=2, steps=2, out=data / "found.yaml")
     best = result["trials"][result["best"]]["values"]
     assert result["file"] == str(data / "found.yaml")
     assert load_params(data / "found.yaml") == Params(train=TINY.model_copy(update=best))
     assert set(best) < set(TrainParams.model_fields)
 
 
-def test_other_tokens_or_other_fixed_params_are_another_study(data, tmp_path_factory, caplog):
+def test_other_tokens_or_other_fixed_params_are_another_study(data, tmp_path_factory, caplog, monkeypatch):
     result = tune(data, TINY, trials=1)
     caplog.clear()
-    shorter = tune(data, TINY, trials=1, steps=4)
+    shorter = tune(data, TINY, trials=1, steps=2)
     assert shorter["study"] != result["study"]
     assert len(shorter["trials"]) == 1
-    assert "1 of that name had other tokens, fixed params or ranges and stay apart" in caplog.text
+    assert "1 of that name had other tokens, fixed params, ranges or code and stay apart" in caplog.text
     other = tokenized(tmp_path_factory.mktemp("other"), examples()[1::2])
     assert Objective(other / "tokenize", TINY).fingerprint() != Objective(data / "tokenize", TINY).fingerprint()
     warmer = TINY.model_copy(update={"learning_rate": 1e-3})  # searched, so the trials stay comparable
     assert Objective(data / "tokenize", warmer).fingerprint() == Objective(data / "tokenize", TINY).fingerprint()
     assert tune(data, TINY, trials=1, study="another")["study"].startswith("another-")
+
+    def of(**changed):
+        return Objective(data / "tokenize", TINY.model_copy(update=changed)).fingerprint()
+
+    alike = [{"threads": 2}, {"keep_states": 9}, {"tensorboard": False}, {"wandb": True}]
+    assert {of(**changed) for changed in alike} == {of()}
+    assert len({of(), of(keep="last"), of(seed=1), of(patience=1)}) == 4  # with `keep` another loss is the trial's
+    before = of()
+    monkeypatch.setattr(torch, "__version__", "0.0")
+    assert of() != before
 
 
 def test_changed_params_are_judged_in_a_study_that_had_its_trials(data):
@@ -276,14 +325,12 @@ def test_a_val_without_an_answer_that_fits_is_refused(tmp_path):
 
 
 def test_a_database_that_is_none_is_named(data):
-    (data / "run" / "tune").mkdir(parents=True)
     (data / "run" / "tune" / "study.db").write_bytes(b"no database at all, " * 100)
     with pytest.raises(SourceError, match=r"study\.db: cannot be used: .*move it away to begin anew"):
         tune(data, TINY, trials=1)
 
 
 def test_two_searches_in_one_folder_at_a_time_are_refused(data):
-    (data / "run" / "tune").mkdir(parents=True)
     with (data / "run" / "tune" / "lock").open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(ParamsError, match="another search is running there"):
@@ -291,14 +338,14 @@ def test_two_searches_in_one_folder_at_a_time_are_refused(data):
     assert len(tune(data, TINY, trials=1)["trials"]) == 1
 
 
-def test_a_missing_extra_is_named(data, monkeypatch):
+def test_a_missing_extra_is_named(fresh, monkeypatch):
     for module in ("ray", "optuna"):
         monkeypatch.setitem(sys.modules, module, None)  # as if it were not installed
     with pytest.raises(ParamsError, match=r"install the extra ray: pip install 'instructflow\[ray\]'"):
-        tune(data, TINY, trials=1, on_ray=True)
+        tune(fresh, TINY, trials=1, on_ray=True)
     with pytest.raises(ParamsError, match=r"install the extra tune: pip install 'instructflow\[tune\]'"):
-        tune(data, TINY, trials=1)
-    assert not (data / "run" / "tune" / "study.db").exists()
+        tune(fresh, TINY, trials=1)
+    assert not (fresh / "run" / "tune" / "study.db").exists()
 
 
 def test_a_search_on_ray_has_the_first_trial_of_a_search_by_optuna(data):

@@ -31,7 +31,10 @@ LESSER = r"\b(Laptop|MIG|D)\b"  # a smaller chip under the same name, or a slice
 
 
 def choose_device(name: str, section: str = "train") -> torch.device:
-    """`auto` is CUDA where there is one; raises ParamsError when `cuda` is asked for, in `section`, and there is none."""
+    """`auto` is CUDA where there is one.
+
+    Raises ParamsError, naming the `section` of the params that asks, when it is `cuda` and there is none.
+    """
     if name == "cuda" and not torch.cuda.is_available():
         raise ParamsError(f"{section}.device: cuda is not available here; expected auto or cpu")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

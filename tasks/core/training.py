@@ -68,7 +68,8 @@ def fit(
     """Train a fresh model on `train`; `val`, which may have no rows, chooses among the weights.
 
     `on_step` gets a line each step: step, phase, learning_rate, train_loss, grad_norm, n_tokens (of all steps so far),
-    n_labels (of this one); each eval_every steps val_loss too. Then the state is saved in `work`, where given; a run that finds a state there goes on from it.
+    n_labels (of this one); each eval_every steps val_loss too. Then the state is saved in `work`, where given; a run
+    that finds a state there goes on from it.
     Raises GateError naming the step when the loss is not finite.
     """
     with reproducible(params.seed, params.threads, params.compile):
