@@ -351,8 +351,8 @@ class TrainParams(Section):
 
     size: Literal["nano", "micro", "mini", "small"] = Field("nano", description="model size; see tasks/core/model.py")
     block_size: int = Field(256, ge=16, description="context length, in tokens")
-    pretrain_steps: int = Field(260, ge=0, description="steps on all text of train, before answers only")
-    max_steps: int = Field(60, ge=1, description="optimizer steps on answer tokens")
+    pretrain_steps: int = Field(400, ge=0, description="steps on all text of train, before answers only")
+    max_steps: int = Field(80, ge=1, description="optimizer steps on answer tokens")
     batch_size: int = Field(4, ge=1, description="sequences in one pass")
     accumulate: int = Field(1, ge=1, description="passes whose gradients make one optimizer step")
     learning_rate: float = Field(2e-3, gt=0, description="peak learning rate of AdamW")
