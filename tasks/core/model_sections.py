@@ -8,10 +8,10 @@ from tasks.core.measures import Table, compared, tables
 from tasks.core.report import Report
 from tasks.core.schema import SPLITS
 
-FIGURES = (
-    "rows", "n_tokens", "loss", "perplexity", "bits_per_byte", "bits_per_byte_95", "unigram_bits_per_byte",
-    "ngram_bits_per_byte", "saving_over_unigram", "saving_over_ngram", "ifd"
-)  # fmt: skip
+FIGURES = {
+    "rows": "rows", "perplexity": "perplexity", "bits_per_byte": "bits per byte", "bits_per_byte_95": "95 %",
+    "ngram_bits_per_byte": "trigram", "unigram_bits_per_byte": "unigram", "ifd": "ifd",
+}  # fmt: skip
 MOST_GROUPS = 24  # in one plot
 
 
@@ -57,7 +57,7 @@ def of_evaluate(report: Report) -> Section:
         lines = [["overall", of_split.get("overall", {})]]
         lines += [[f"{group}: {name}", of] for group in GROUPS for name, of in of_split.get(group, {}).items()]
         rows = [[name, *(_cell(of.get(figure)) for figure in FIGURES)] for name, of in lines if of]
-        found += [Table(split, ["", *FIGURES], rows)] * bool(rows)
+        found += [Table(split, ["", *FIGURES.values()], rows)] * bool(rows)
     more = tables(measures, leave_out=("train", "val", "test", "samples", "suspects", "sentence", "release"))
     return Section(note, _evaluate_sentence(measures), drawn, [*found, *_counts(report), *more])
 

@@ -112,7 +112,7 @@ def intervals(title: str, values: dict[str, tuple[float, float, float]], zero: b
 
 def dots(title: str, names: tuple[str, ...], values: dict[str, tuple[float, ...]]) -> str:
     """Some dots a name on one scale from 0, joined by a line: `names` says what the first is, the second, …"""
-    with _axes(title, 0.9 + 0.28 * max(1, len(values))) as axes:
+    with _axes(title, 1.1 + 0.28 * max(1, len(values))) as axes:
         for place, ends in enumerate(values.values()):
             axes.plot((min(ends), max(ends)), [place, place], color=GRID, linewidth=3, zorder=1)
         for end, name in enumerate(names):
@@ -123,7 +123,7 @@ def dots(title: str, names: tuple[str, ...], values: dict[str, tuple[float, ...]
         axes.set_xlim(0, 1.06 * max((end for ends in values.values() for end in ends), default=1))
         axes.grid(axis="y", visible=False)
         axes.tick_params(axis="y", length=0)
-        axes.legend(loc="lower right", bbox_to_anchor=(1.02, 0.98), ncols=len(names), fontsize=9, borderaxespad=0)
+        axes.figure.legend(loc="outside lower right", ncols=len(names), fontsize=9)
     return str(axes.get_label())
 
 
