@@ -136,6 +136,15 @@ def test_a_loss_weight_that_is_none_is_refused(tokenizer, weight):
         encode_examples(examples_frame([row]), tokenizer)
 
 
+def test_a_row_may_be_shown_without_its_instruction(tokenizer):
+    rows = InstructionDataset(PAIRS, tokenizer).encoded
+    batch = fill(rows, [[0, 1]], block_size=128, alone={1})
+    second = batch.input_ids[0][batch.segments[0] == 2].tolist()
+    assert tokenizer.decode(second, skip_special_tokens=False) == "<|bos|><|assistant|>早上好<|end|>"
+    assert (batch.labels[0][batch.segments[0] == 2] != IGNORE_INDEX).sum() == len(second) - 2
+    assert (batch.segments[0] == 1).sum() == rows.lengths[0]
+
+
 def test_all_text_has_labels_but_for_each_examples_first_token():
     batch = fill(rows_of([4, 3]), [[0, 1]], block_size=8, all_text=True)
     assert batch.labels.tolist() == [[IGNORE_INDEX, 0, 0, 0, IGNORE_INDEX, 1, 1]]

@@ -22,7 +22,7 @@ from tasks.core.params import TokenizeParams, TrainParams
 from tasks.core.schema import examples_frame
 from tasks.core.tokens import TokenRows, encode_examples, train_tokenizer
 from tasks.core.trackers import curves
-from tasks.core.training import Run, fit, learning_rate, micro_batches, model_config
+from tasks.core.training import Run, drawn, fit, learning_rate, micro_batches, model_config
 from tasks.tokenize import tokenize
 from tasks.train import fingerprint, generate, observer, train
 
@@ -190,6 +190,15 @@ def test_a_run_stops_when_val_gets_no_better_and_a_resumed_one_stays_stopped(row
     assert (progress.best_step, progress.step) == (2, 8)  # judged at 2 in pretraining, and at 4, 6 and 8 in vain
     again = fit(rows, rows, model_config(400, frozen), frozen, work=tmp_path, on_step=lines.append).progress
     assert (again.step, len(lines)) == (8, 8)
+
+
+def test_the_rows_shown_without_instruction_hang_on_seed_and_step_and_are_about_as_many_as_asked_for():
+    plan = [list(range(start, start + 10)) for start in range(0, 2000, 10)]
+    first = drawn(plan, 0.1, [0, 7])
+    assert first == drawn(plan, 0.1, [0, 7])
+    assert first != drawn(plan, 0.1, [0, 8])
+    assert 150 < len(first) < 250
+    assert drawn(plan, 0.0, [0, 7]) == set()
 
 
 def test_flex_attention_is_refused_where_it_has_no_gradient(rows):

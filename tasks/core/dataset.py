@@ -7,7 +7,7 @@ empty (Krell et al. 2021, "Efficient Sequence Packing without Cross-contaminatio
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -98,19 +98,29 @@ class Batch(NamedTuple):
 Plan = list[list[int]]  # for each row of a batch, the examples that lie in it
 
 
-def fill(rows: TokenRows, plan: Plan, block_size: int, *, all_text: bool = False, width: int = 0) -> Batch:
+def fill(
+    rows: TokenRows,
+    plan: Plan,
+    block_size: int,
+    *,
+    all_text: bool = False,
+    width: int = 0,
+    alone: Collection[int] = (),
+) -> Batch:
     """The batch that `plan` describes, at least `width` tokens wide; examples are cut at block_size.
 
-    `all_text` labels what users say too, and weighs every token the same.
+    `all_text` labels what users say too, and weighs every token the same. Of the rows in `alone` only the answers are
+    there, as `TokenRows.answer_alone` gives them.
     """
-    lengths = [[min(int(rows.lengths[index]), block_size) for index in members] for members in plan]
+    of_plan = [[rows.answer_alone(i) if i in alone else rows[i] for i in members] for members in plan]
+    lengths = [[min(len(tokens), block_size) for tokens, _ in members] for members in of_plan]
     shape = len(plan), max(width, *map(sum, lengths))
     input_ids, labels, segments = np.full(shape, PADDING), np.full(shape, IGNORE_INDEX), np.zeros(shape, np.int64)
     weights = np.zeros(shape, np.float32)
-    for b, members in enumerate(plan):
+    for b, members in enumerate(of_plan):
         start = 0
-        for segment, (index, length) in enumerate(zip(members, lengths[b], strict=True), start=1):
-            tokens, loss_weights = (array[:length] for array in rows[index])
+        for segment, (example, length) in enumerate(zip(members, lengths[b], strict=True), start=1):
+            tokens, loss_weights = (array[:length] for array in example)
             here = slice(start, start + length)
             input_ids[b, here] = tokens
             weights[b, here] = 1 if all_text else loss_weights

@@ -9,7 +9,7 @@ import torch
 
 from tasks.core.dataset import bucketed_batches, fill, trainable
 from tasks.core.model import IGNORE_INDEX, Transformer
-from tasks.core.tokens import TokenRows
+from tasks.core.tokens import TokenRows, is_of_answer
 
 EVAL_TOKENS = 8192  # in one forward pass without gradients, padding counted
 
@@ -42,12 +42,9 @@ def answer_loss(model: Transformer, rows: TokenRows, max_rows: int | None = None
 
 
 def without_instructions(rows: TokenRows) -> TokenRows:
-    """The same rows, of which only this is left: the first token, and each answer with the role token before it."""
-    opens_answer = np.zeros(len(rows.tokens), np.bool_)  # the role token that stands before an answer
-    opens_answer[:-1] = rows.has_loss[1:] & ~rows.has_loss[:-1]
-    is_first = np.zeros(len(rows.tokens), np.bool_)
-    is_first[rows.offsets[:-1][rows.lengths > 0]] = True
-    kept = rows.has_loss | opens_answer | is_first
+    """Every row as `TokenRows.answer_alone` gives it."""
+    kept = is_of_answer(rows.loss_weights)
+    kept[rows.offsets[:-1][rows.lengths > 0]] = True
     row_of_token = np.repeat(np.arange(len(rows)), rows.lengths)
     n_kept = pl.Series("n_tokens", np.bincount(row_of_token[kept], minlength=len(rows)), dtype=pl.Int32)
     return TokenRows(rows.rows.with_columns(n_kept), rows.tokens[kept], rows.loss_weights[kept])

@@ -354,6 +354,9 @@ class TrainParams(Section):
     pretrain_steps: int = Field(400, ge=0, description="steps on all text of train, before answers only")
     max_steps: int = Field(80, ge=1, description="optimizer steps on answer tokens")
     batch_size: int = Field(4, ge=1, description="sequences in one pass")
+    instruction_dropout: Ratio = Field(
+        0.1, description="share of rows shown without their instruction: what ifd compares with has to be learned"
+    )
     accumulate: int = Field(1, ge=1, description="passes whose gradients make one optimizer step")
     learning_rate: float = Field(2e-3, gt=0, description="peak learning rate of AdamW")
     embedding_lr_ratio: float = Field(10.0, gt=0, description="learning rate of the embedding, as a multiple of it")

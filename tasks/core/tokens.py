@@ -133,6 +133,13 @@ class TokenRows:
         """(rows + 1,) row i lies from offsets[i] to offsets[i + 1]."""
         return np.concatenate([np.zeros(1, np.int64), self.lengths.cumsum()])
 
+    def answer_alone(self, index: int) -> tuple[NDArray[Any], NDArray[np.float16]]:
+        """Of row `index` its first token, and each answer with the role token before it: no word of who asks."""
+        tokens, weights = self[index]
+        kept = is_of_answer(weights)
+        kept[:1] = True
+        return tokens[kept], weights[kept]
+
     def head(self, n: int) -> "TokenRows":
         """The first `n` rows."""
         end = self.offsets[min(n, len(self))]
@@ -152,6 +159,14 @@ class TokenRows:
         if not (folder / "rows.parquet").is_file():
             raise SourceError(f"{folder}: no token files here; expected tokens.npy, loss_weights.npy and rows.parquet")
         return cls(read_table(folder / "rows.parquet"), *(_array(folder / f"{name}.npy") for name in ARRAYS))
+
+
+def is_of_answer(loss_weights: NDArray[np.float16]) -> NDArray[np.bool_]:
+    """(N,) the token has loss, or is the role token before one that has."""
+    has_loss = loss_weights > 0
+    kept = has_loss.copy()
+    kept[:-1] |= has_loss[1:]
+    return kept
 
 
 def _array(path: Path) -> NDArray[Any]:

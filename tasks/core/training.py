@@ -10,12 +10,13 @@ on CUDA the gradient of attention is summed in no fixed order, so that they diff
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from tasks.core.checkpoints import Weights, load_state, save_state
@@ -81,7 +82,8 @@ def fit(
             if run.progress.is_over:
                 break
             is_pretraining = run.progress.step < params.pretrain_steps
-            line = run.learn(micro_batches(train, plan, config.block_size, params.batch_size, is_pretraining))
+            alone = drawn(plan, params.instruction_dropout, [params.seed, run.progress.step])
+            line = run.learn(micro_batches(train, plan, config.block_size, params.batch_size, is_pretraining, alone))
             line["phase"] = "pretrain" if is_pretraining else "finetune"
             if run.progress.step % params.eval_every == 0 or run.progress.step == run.n_steps:
                 run.judge(line, val)
@@ -105,10 +107,23 @@ def code_hash() -> str:
     return stable_hash(torch.__version__, [file_hash(file, "blake2b") for file in files])
 
 
-def micro_batches(rows: TokenRows, plan: Plan, block_size: int, batch_size: int, all_text: bool) -> list[Batch]:
+def micro_batches(
+    rows: TokenRows, plan: Plan, block_size: int, batch_size: int, all_text: bool, alone: Collection[int] = ()
+) -> list[Batch]:
     """The batches of one step, `batch_size` rows in each; of one width, so that a compiled model is compiled once."""
     parts = [plan[start : start + batch_size] for start in range(0, len(plan), batch_size)]
-    return [fill(rows, part, block_size, all_text=all_text, width=block_size) for part in parts]
+    return [fill(rows, part, block_size, all_text=all_text, width=block_size, alone=alone) for part in parts]
+
+
+def drawn(plan: Plan, ratio: float, seed: list[int]) -> set[int]:
+    """About `ratio` of the examples of `plan`, by chance: those that are shown without their instruction.
+
+    A model that never saw an answer alone cannot say how likely one is, and ifd compares with just that. As classifier-
+    free guidance trains its unconditional half: Ho & Salimans 2022, arXiv:2207.12598, algorithm 1 (p of 0.1 to 0.2).
+    """
+    examples = [index for members in plan for index in members]
+    chance = np.random.default_rng(seed).random(len(examples))
+    return {index for index, value in zip(examples, chance, strict=True) if value < ratio}
 
 
 class Run:
