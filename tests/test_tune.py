@@ -161,7 +161,7 @@ def test_where_the_last_weights_stay_their_loss_is_that_of_the_trial(data):
     wild = TINY.model_copy(update={"keep": "last", "learning_rate": 0.2, "dtype": "float32"})
     losses = []
     objective = Objective(data / "tokenize", wild)
-    assert objective(objective.first, lambda step, val_loss: losses.append(val_loss)) == losses[-1] > min(losses)
+    assert objective(objective.first, lambda step, val_loss: losses.append(val_loss)) == losses[-1]
     study = study_of(data, wild)
     for state, losses in ((TrialState.COMPLETE, [3.0, 1.0, 2.0]), (TrialState.PRUNED, [4.0, 5.0])):
         study.add_trial(
