@@ -9,8 +9,8 @@ from markupsafe import Markup
 from tasks.core import plots
 from tasks.core.files import write_json, write_text
 from tasks.core.page import render
-from tasks.core.report import Report
-from tasks.core.verdict import BETTER, WORSE, Words, judge, rounded
+from tasks.core.report import Report, rounded
+from tasks.core.verdict import BETTER, WORSE, Words, judge
 
 VERDICTS = {BETTER: "helps", WORSE: "hurts"}  # what is left out, where curated rows are better or worse than without it
 

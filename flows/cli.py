@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from flows.model_commands import MODEL_COMMANDS
-from flows.options import DataOption, JsonOption, ParamsOption
+from flows.options import DataOption, JsonOption, ParamsOption, check_free_build
 from flows.runners import Runner
 from flows.server import DEFAULT_PORT, serve_ui, use_server
 from flows.show import show_funnel, show_preview
@@ -44,8 +44,7 @@ def build(
 ) -> None:
     """Build a release (and the model) from the sources; only what is stale runs."""
     project = find_project(Path.cwd())
-    if (params is None) != (data is None):
-        raise ParamsError("--params and --data: a free build needs both; a build of the project needs neither")
+    check_free_build(params, data)
     if only:
         check_step(only)
     chosen = load_params(params) if params else None
@@ -159,8 +158,7 @@ def preview(
     from tasks.core.preview import change_of, compare, with_changes
 
     check_step(step)
-    if (params is None) != (data is None):
-        raise ParamsError("--params and --data: a free build needs both; a build of the project needs neither")
+    check_free_build(params, data)
     module = importlib.import_module(f"tasks.{step}")
     if not hasattr(module, "preview"):
         raise ParamsError(f"preview {step}: this step keeps no measures to answer from; expected clean, dedup or score")

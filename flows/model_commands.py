@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from flows.arm_results import told_by_lift
-from flows.options import DataOption, JsonOption, ParamsOption
+from flows.options import DataOption, JsonOption, ParamsOption, check_free_build
 from flows.server import use_server
 from flows.show import show_arms
-from tasks.core.errors import ParamsError, SourceError
+from tasks.core.errors import SourceError
 from tasks.core.files import read_json
 from tasks.core.params_file import load_params
 from tasks.core.project import find_project
@@ -79,8 +79,7 @@ def lift(
 ) -> None:
     """Tell what curation, single steps and single sources bring: train without them, equal tokens, and compare."""
     project = find_project(Path.cwd())
-    if (params is None) != (data is None):
-        raise ParamsError("--params and --data: a free build needs both; a build of the project needs neither")
+    check_free_build(params, data)
     chosen, folder = load_params(params) if params else None, data.resolve() if data else project / "data"
     use_server(project)
     if without or without_source:
@@ -110,8 +109,7 @@ def lift(
 def accept(data: DataOption = None, params: ParamsOption = None) -> None:
     """Keep the figures of this build in baseline/, for later builds to be held against."""
     project = find_project(Path.cwd())
-    if (params is None) != (data is None):
-        raise ParamsError("--params and --data: a free build needs both; a build of the project needs neither")
+    check_free_build(params, data)
     if params is None:
         from flows.versions import anything_stale
 

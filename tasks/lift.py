@@ -37,11 +37,11 @@ from tasks.core.errors import GateError, SourceError
 from tasks.core.files import read_examples, scan_examples, whole_folder, write_json, write_parquet
 from tasks.core.ledger import read_ledgers
 from tasks.core.params import LiftParams, TokenizeParams, TrainParams
-from tasks.core.report import Report
+from tasks.core.report import Report, rounded
 from tasks.core.schema import SPLITS, prompt_text
 from tasks.core.text import normalised
 from tasks.core.tokens import TokenRows, answer_bytes, encode_examples, load_tokenizer, read_released
-from tasks.core.verdict import JUDGED, WORSE, Words, bits_by_seed, interval_over_rows, judge, rounded
+from tasks.core.verdict import JUDGED, WORSE, Words, bits_by_seed, interval_over_rows, judge
 
 log = logging.getLogger(__name__)
 

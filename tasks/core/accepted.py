@@ -17,7 +17,8 @@ import polars as pl
 from tasks.core.errors import ParamsError, SourceError
 from tasks.core.files import file_hash, read_json, read_table, unreadable
 from tasks.core.params import NO_BASELINE, LiftParams, TokenizeParams, TrainParams
-from tasks.core.verdict import JUDGED, Words, bits_by_seed, interval_over_rows, judge, rounded
+from tasks.core.report import rounded
+from tasks.core.verdict import JUDGED, Words, bits_by_seed, interval_over_rows, judge
 
 WORDS = Words(
     better="Better than what was accepted: a model needs fewer bits per byte of the test rows that both have",

@@ -6,11 +6,11 @@ from typing import Any
 import polars as pl
 
 from tasks.core.bootstrap import ratio_intervals
+from tasks.core.report import rounded
 from tasks.core.tokens import bits_per_byte
 
 GROUPS = ("language", "instruction_type", "source", "length")
 BASELINES = ("unigram", "ngram")
-DIGITS = 6  # of every float in the report
 
 
 def breakdown(rows: pl.DataFrame, seed: int = 0) -> dict[str, Any]:
@@ -37,24 +37,20 @@ def figures(rows: pl.DataFrame, interval: tuple[float, float] | None = None) -> 
         return found
     nats, alone = (float((rows[name] * rows["n_tokens"]).sum()) for name in ("loss", "loss_alone"))
     found |= {
-        "loss": round(nats / n_tokens, DIGITS),
-        "perplexity": round(math.exp(nats / n_tokens), DIGITS),
-        "bits_per_byte": _rounded(bits_per_byte(nats, n_bytes)),
-        "bits_per_byte_95": None if interval is None else [round(bound, DIGITS) for bound in interval],
-        "ifd": round(nats / alone, DIGITS),
+        "loss": rounded(nats / n_tokens),
+        "perplexity": rounded(math.exp(nats / n_tokens)),
+        "bits_per_byte": rounded(bits_per_byte(nats, n_bytes)),
+        "bits_per_byte_95": None if interval is None else [rounded(bound) for bound in interval],
+        "ifd": rounded(nats / alone),
     }
     for baseline in BASELINES:
         of_baseline = float((rows[f"{baseline}_loss"] * rows["n_tokens"]).sum())
         found |= {
-            f"{baseline}_bits_per_byte": _rounded(bits_per_byte(of_baseline, n_bytes)),
-            f"saving_over_{baseline}": round(1 - nats / of_baseline, DIGITS),
+            f"{baseline}_bits_per_byte": rounded(bits_per_byte(of_baseline, n_bytes)),
+            f"saving_over_{baseline}": rounded(1 - nats / of_baseline),
         }
     return found
 
 
 def _parts(rows: pl.DataFrame, group: str) -> dict[str, pl.DataFrame]:
     return {str(value): part for (value,), part in sorted(rows.partition_by(group, as_dict=True).items())}
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, DIGITS)

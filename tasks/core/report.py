@@ -39,6 +39,14 @@ class Report:
             raise unreadable(path, error) from None
 
 
+DIGITS = 6  # of a float in a report: the last ones differ from CPU to CPU
+
+
+def rounded(value: float | None) -> float | None:
+    """A float as a report holds it."""
+    return None if value is None else round(value, DIGITS)
+
+
 def leave(
     folder: Path,
     step: str,

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from tasks.core.bootstrap import interval
+from tasks.core.report import rounded
 from tasks.core.tokens import bits_per_byte
 
 Interval = tuple[float, float]
-DIGITS = 6  # of every float in a report
 # Student's t, two-sided 95 %, by degrees of freedom 1 … 30 (https://www.itl.nist.gov/div898/handbook/eda/section3/eda3672.htm)
 T_95 = (
     12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
@@ -58,11 +58,6 @@ class Verdict(NamedTuple):
             "interval_95": self.over_seeds and [rounded(bound) for bound in self.over_seeds],
             "interval_95_rows": self.over_rows and [rounded(bound) for bound in self.over_rows],
         }
-
-
-def rounded(value: float | None) -> float | None:
-    """A float as a report holds it."""
-    return None if value is None else round(value, DIGITS)
 
 
 def bits_by_seed(judged: pl.DataFrame, seeds: Sequence[int]) -> list[float]:
